@@ -1,0 +1,142 @@
+"""What the parts of the pipeline expect of each other. Implementations need not inherit from these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.types import AgeBelief, AgeEstimate, Box, Detection, Float32Array, Frame, FrameResult, Track, UInt8Array
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source says about itself once it is open.
+
+    Attributes:
+        name: for the log and the window; no credentials, no folder names.
+        live: True where time passes whether or not frames are taken (camera, network stream): frames may be dropped.
+        width, height: pixels as delivered, after rotation; 0 while unknown.
+        fps: nominal rate, None where there is none (folders) or unknown.
+        frame_count: number of frames, None where unknown; an estimate for films.
+        duration_s: None where unknown or endless.
+        has_audio: a sound track that an annotated film can keep.
+        path: the file behind it, None for cameras, streams and demo.
+    """
+
+    name: str
+    live: bool
+    width: int = 0
+    height: int = 0
+    fps: float | None = None
+    frame_count: int | None = None
+    duration_s: float | None = None
+    has_audio: bool = False
+    path: str | None = None
+
+
+class VideoSource(Protocol):
+    """Where frames come from. Opened, read and closed by one and the same thread."""
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames in order of presentation until the source ends, or the stop event that it was opened with is set.
+
+        Raises:
+            SourceError: the source cannot be read any more (and, for streams, did not come back).
+        """
+        ...
+
+
+class FaceDetector(Protocol):
+    """Finds faces with five landmarks."""
+
+    def scan(self, image: UInt8Array) -> list[Detection]:
+        """Every face in the whole picture."""
+        ...
+
+    def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:
+        """The faces at or very near the given boxes: much cheaper than a scan, finds nothing new elsewhere.
+
+        Faces found from several boxes are returned once; a box that holds no face any more yields nothing.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What runs, for the status bar, the log and the first lines of `analyze`.
+
+    Attributes:
+        name: as in the settings: cpu, cuda, tensorrt.
+        precision: of the weights in use: int8, fp16, fp32.
+        model: name of the model's entry in models.toml.
+        reason: one sentence: why this one ("no NVIDIA GPU found, running on the CPU").
+    """
+
+    name: str
+    precision: str
+    model: str
+    reason: str
+
+    @property
+    def label(self) -> str:
+        """Short text for the log: "cpu int8"."""
+        return f"{self.name} {self.precision}"
+
+
+class AgeEngine(Protocol):
+    """Estimates ages of faces in one picture."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    def estimate(self, image: UInt8Array, landmarks: Sequence[Float32Array]) -> list[AgeEstimate]:
+        """One estimate per face, in order; one batch.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            landmarks: for each face (5, 2) float32 pixels of the image.
+        """
+        ...
+
+
+class Tracker(Protocol):
+    """Joins detections of successive frames into tracks. All durations are in seconds of frame time."""
+
+    def predict(self, time_s: float) -> list[Box]:
+        """Where the living tracks should be at that time: what track-guided detection looks at."""
+        ...
+
+    def update(self, detections: Sequence[Detection], time_s: float) -> list[Track]:
+        """Living tracks after this frame, hidden ones included; each detection belongs to at most one."""
+        ...
+
+    def reset(self) -> None:
+        """Ends all tracks (a cut). Ids go on; none is used twice."""
+        ...
+
+
+class AgeFilter(Protocol):
+    """The age of one person over time."""
+
+    def observe(self, estimate: AgeEstimate, quality: float, time_s: float) -> None:
+        """Adds the estimate of one frame. `quality` is 0 … 1."""
+        ...
+
+    @property
+    def belief(self) -> AgeBelief | None:
+        """None before the first observation that counted."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes results in order: the log, an annotated film, the window. Opened, used and closed by the analysis thread."""
+
+    def write(self, result: FrameResult) -> None: ...
+
+    def close(self) -> None:
+        """Finishes what was begun; safe to call after an error, and more than once."""
+        ...

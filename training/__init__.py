@@ -1,0 +1,1 @@
+"""Making the models: data, training, evaluation, export."""
