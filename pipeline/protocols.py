@@ -140,3 +140,12 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finishes what was begun; safe to call after an error, and more than once."""
         ...
+
+
+class FrameAnalyzer(Protocol):
+    """Everything between a frame and its result: detection, tracking, age, fusion. Synchronous; used by one thread."""
+
+    @property
+    def engine(self) -> EngineInfo: ...
+
+    def process(self, frame: Frame) -> FrameResult: ...
