@@ -1,8 +1,8 @@
 """The bounded hand-over between the reader thread and the analysis thread.
 
-Two policies, chosen by the kind of source. A camera does not wait: one slot, the newest frame wins, what it replaces counts as
-dropped. A film does: four slots, the reader waits for room, nothing is lost. Four are enough to bridge the uneven cost of
-decoding, and keep the memory of 4K film under 100 MB.
+Two ways in, chosen by the kind of source. A film waits (`put`): four slots, nothing is lost; four bridge the uneven cost of
+decoding and cost 100 MB for 4K film. A camera does not wait (`replace`): one frame inside, the newest wins, what it replaces
+counts as dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-WAITING_SLOTS = 4
+SLOTS = 4
 
 
 class Mailbox(Generic[T]):
@@ -24,24 +24,17 @@ class Mailbox(Generic[T]):
 
     Args:
         slots: how many items fit.
-        newest_wins: a full mailbox drops its oldest item (and counts it) instead of letting the producer wait.
     """
 
-    def __init__(self, slots: int = WAITING_SLOTS, newest_wins: bool = False) -> None:
+    def __init__(self, slots: int = SLOTS) -> None:
         if slots < 1:
             raise ValueError(f"a mailbox has at least one slot, got {slots}")
         self._slots = slots
-        self._newest_wins = newest_wins
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._cancelled = False
         self._dropped = 0
-
-    @classmethod
-    def for_source(cls, live: bool) -> Mailbox[T]:
-        """One slot and the newest wins where time passes by itself, else `WAITING_SLOTS` that wait."""
-        return cls(slots=1, newest_wins=True) if live else cls()
 
     @property
     def dropped(self) -> int:
@@ -56,28 +49,25 @@ class Mailbox(Generic[T]):
             return self._cancelled or (self._closed and not self._items)
 
     def put(self, item: T) -> bool:
-        """Adds an item; waits for room unless the newest wins.
+        """Adds an item behind the others; waits for room.
 
         Returns:
             False where the consumer has cancelled: nobody wants more.
-
-        Raises:
-            RuntimeError: the mailbox was closed by `close`.
         """
         with self._changed:
-            if self._closed:
-                raise RuntimeError("put into a closed mailbox")
-            if self._newest_wins:
-                while len(self._items) >= self._slots:
-                    self._items.popleft()
-                    self._dropped += 1
-            else:
-                self._changed.wait_for(lambda: self._cancelled or len(self._items) < self._slots)
-            if self._cancelled:
-                return False
-            self._items.append(item)
-            self._changed.notify_all()
-            return True
+            self._changed.wait_for(lambda: self._cancelled or len(self._items) < self._slots)
+            return self._add(item)
+
+    def replace(self, item: T) -> bool:
+        """Makes this item the only one inside, without waiting; those that were inside count as dropped.
+
+        Returns:
+            False where the consumer has cancelled: nobody wants more.
+        """
+        with self._changed:
+            self._dropped += len(self._items)
+            self._items.clear()
+            return self._add(item)
 
     def get(self, timeout_s: float) -> T | None:
         """The oldest item inside, or None where none came within the timeout or the exchange is `finished`.
@@ -104,3 +94,12 @@ class Mailbox(Generic[T]):
             self._cancelled = True
             self._items.clear()
             self._changed.notify_all()
+
+    def _add(self, item: T) -> bool:
+        if self._closed:
+            raise RuntimeError("an item came after the mailbox was closed")
+        if self._cancelled:
+            return False
+        self._items.append(item)
+        self._changed.notify_all()
+        return True

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.mailbox import WAITING_SLOTS, Mailbox
+from pipeline.mailbox import SLOTS, Mailbox
 
 PATIENCE_S = 5.0
 
@@ -29,7 +29,7 @@ def in_thread(work: object) -> threading.Thread:
 
 
 def test_a_waiting_mailbox_loses_nothing_with_a_slow_consumer() -> None:
-    mailbox: Mailbox[int] = Mailbox.for_source(live=False)
+    mailbox: Mailbox[int] = Mailbox()
     most_inside = 0
 
     def produce() -> None:
@@ -50,13 +50,13 @@ def test_a_waiting_mailbox_loses_nothing_with_a_slow_consumer() -> None:
     producer.join(PATIENCE_S)
     assert taken == list(range(200))
     assert mailbox.dropped == 0
-    assert most_inside <= WAITING_SLOTS
+    assert most_inside <= SLOTS
 
 
 def test_the_newest_wins_and_drops_are_counted() -> None:
-    mailbox: Mailbox[int] = Mailbox.for_source(live=True)
+    mailbox: Mailbox[int] = Mailbox()
     for number in range(10):
-        assert mailbox.put(number)
+        assert mailbox.replace(number)
     mailbox.close()
     assert take_all(mailbox) == [9]
     assert mailbox.dropped == 9
@@ -84,6 +84,7 @@ def test_cancel_releases_a_producer_that_waits_for_room() -> None:
     assert answers == [False]
     assert mailbox.finished
     assert mailbox.get(0.0) is None
+    assert not mailbox.replace(2)
 
 
 def test_close_wakes_a_waiting_consumer_at_once() -> None:

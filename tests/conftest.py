@@ -1,0 +1,27 @@
+"""For all tests: a thread that outlives its test fails it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+THREAD_GRACE_S = 3.0
+"""A source may take this long to come back from a blocking read."""
+
+
+def _own_threads() -> set[threading.Thread]:
+    # A dummy is a foreign thread (Qt's, a codec's) that once called into Python: nobody here started it.
+    return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = _own_threads()
+    yield
+    deadline = time.monotonic() + THREAD_GRACE_S
+    while (left := _own_threads() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left, f"threads outlived the test: {sorted(thread.name for thread in left)}"
