@@ -1,0 +1,105 @@
+"""The model files and the facts about them: `assets/models/models.toml`, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ModelFileError, SettingsError
+
+MODELS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "models"
+RESTORE_HINT = "Restore the file from the repository (git checkout -- assets/models), or export the model again."
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class ModelEntry(BaseModel):
+    """One table of models.toml: what the program and a reader must know about one file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["detector", "age"]
+    file: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    precision: Precision
+    licence: str
+    origin: str
+    input_px: int = 0
+    colour: Literal["RGB", "BGR"] = "RGB"
+    bins: int = 0
+    temperature: float = Field(1.0, gt=0)
+    slope: float = 1.0
+    offset: float = 0.0
+    training_data: str = ""
+    accuracy: dict[str, float] = {}
+
+
+class ModelsFile(BaseModel):
+    """models.toml as a whole."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1]
+    default_cpu: str
+    default_gpu: str
+    models: dict[str, ModelEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file that agrees with its entry."""
+
+    name: str
+    entry: ModelEntry
+    data: bytes
+
+
+def read_models_file(folder: Path = MODELS_FOLDER) -> ModelsFile:
+    """The facts about all models.
+
+    Raises:
+        ModelFileError: models.toml is missing or does not say what it must.
+    """
+    path = folder / "models.toml"
+    try:
+        return ModelsFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ModelFileError(f"There is no models.toml in {folder}.", RESTORE_HINT) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelFileError(f"{path} cannot be read: {error}", RESTORE_HINT) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelFileError(f"{path}: {where}: {first['msg']}", RESTORE_HINT) from error
+
+
+def load_model(name: str, folder: Path = MODELS_FOLDER) -> Model:
+    """Reads one model and makes sure that it is the one that models.toml describes.
+
+    Raises:
+        SettingsError: there is no entry of that name.
+        ModelFileError: the file is missing, empty, or has another sha256.
+    """
+    facts = read_models_file(folder)
+    entry = facts.models.get(name)
+    if entry is None:
+        raise SettingsError(f"There is no model named {name!r}.", f"Choose one of: {', '.join(sorted(facts.models))}.")
+    path = folder / entry.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"The model file {path} cannot be read: {error.strerror or error}", RESTORE_HINT) from error
+    if not data:
+        raise ModelFileError(f"The model file {path} is empty (0 bytes).", RESTORE_HINT)
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry.sha256:
+        raise ModelFileError(
+            f"The model file {path} is not the one in models.toml: sha256 {found[:12]}…, expected {entry.sha256[:12]}….",
+            RESTORE_HINT,
+        )
+    return Model(name, entry, data)

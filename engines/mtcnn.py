@@ -1,0 +1,116 @@
+"""MTCNN: three small networks that find faces and five landmarks, over any runtime.
+
+K. Zhang et al., Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks, SPL 2016; weights and
+conventions (thresholds, rounding, non-maximum suppression) of facenet-pytorch, so that both find the same faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engines.area import AreaMeans
+from engines.boxes import nms, nms_by_smaller, shifted, squared
+from engines.models import MODELS_FOLDER, load_model
+from engines.onnx_runtime import OnnxRuntime
+from engines.runtime import TensorRuntime
+from pipeline.types import Box, Detection, Float32Array, UInt8Array
+
+PNET_PX, RNET_PX, ONET_PX = 12, 24, 48
+PNET_STRIDE = 2
+PYRAMID_FACTOR = 0.709  # ~ 1/√2: each level halves the area
+P_SCORE, R_SCORE, O_SCORE = 0.6, 0.7, 0.7
+MAX_IOU_IN_LEVEL, MAX_IOU = 0.5, 0.7
+REFINE_R_SCORE = 0.1
+"""R-Net only rejects the hopeless among tracked boxes: it sees them a little off centre; O-Net decides."""
+
+
+class MtcnnDetector:
+    """Finds faces with five landmarks.
+
+    Args:
+        pnet, rnet, onet: the networks, as exported by `training.export_mtcnn`.
+        smallest_face_px: faces with a shorter side than this are not looked for; the cost of a scan falls with its square.
+    """
+
+    def __init__(self, pnet: TensorRuntime, rnet: TensorRuntime, onet: TensorRuntime, smallest_face_px: int) -> None:
+        self._pnet, self._rnet, self._onet = pnet, rnet, onet
+        self._smallest_face_px = smallest_face_px
+
+    @classmethod
+    def load(cls, smallest_face_px: int, threads: int = 0, folder: Path = MODELS_FOLDER) -> MtcnnDetector:
+        """The detector on the CPU, from the committed files.
+
+        Raises:
+            ModelFileError: a file is missing, damaged or not the one in models.toml.
+        """
+        names = ("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
+        pnet, rnet, onet = (OnnxRuntime(load_model(name, folder).data, name, threads=threads) for name in names)
+        return cls(pnet, rnet, onet, smallest_face_px)
+
+    def scan(self, image: UInt8Array) -> list[Detection]:
+        """Every face of the picture.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+
+        Returns:
+            Best first.
+        """
+        means = AreaMeans(image)
+        return self._landmarks(self._reject(self._propose(means), means, R_SCORE), means)
+
+    def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:
+        """The faces at the given boxes: R-Net and O-Net only, no search."""
+        if not boxes:
+            return []
+        means = AreaMeans(image)
+        start = squared(np.array([[box.x1, box.y1, box.x2, box.y2] for box in boxes], np.float32))
+        return self._landmarks(self._reject(start, means, REFINE_R_SCORE), means)
+
+    def _propose(self, means: AreaMeans) -> Float32Array:
+        """P-Net over the pyramid: (n, 4) squares that may hold a face."""
+        scale = PNET_PX / self._smallest_face_px
+        boxes, moved, scores = [np.zeros((0, 4), np.float32)], [np.zeros((0, 4), np.float32)], [np.zeros(0, np.float32)]
+        while min(means.height, means.width) * scale >= PNET_PX:
+            level = means.resized(int(means.width * scale + 1), int(means.height * scale + 1))
+            found = self._pnet.run({"pictures": level[None]})
+            probability, offsets = found["probability"][0], found["offsets"][0]
+            rows, columns = np.nonzero(probability >= P_SCORE)
+            corner = (np.stack([columns, rows], axis=1) * PNET_STRIDE).astype(np.float32)
+            box = np.floor(np.concatenate([corner + 1, corner + PNET_PX], axis=1) / np.float32(scale))
+            kept = nms(box, probability[rows, columns], MAX_IOU_IN_LEVEL)
+            size = np.tile((box[:, 2:] - box[:, :2])[kept], 2)
+            boxes.append(box[kept])
+            moved.append(box[kept] + offsets[:, rows[kept], columns[kept]].T * size)
+            scores.append(probability[rows[kept], columns[kept]])
+            scale *= PYRAMID_FACTOR
+        return squared(np.concatenate(moved)[nms(np.concatenate(boxes), np.concatenate(scores), MAX_IOU)])
+
+    def _reject(self, boxes: Float32Array, means: AreaMeans, least: float) -> Float32Array:
+        """R-Net: (n, 4) squares → the fewer and better ones."""
+        boxes, pictures = means.cut(boxes, RNET_PX)
+        if len(boxes) == 0:
+            return boxes
+        found = self._rnet.run({"pictures": pictures})
+        passed = np.flatnonzero(found["probability"] > least)
+        kept = passed[nms(boxes[passed], found["probability"][passed], MAX_IOU)]
+        return squared(shifted(boxes[kept], found["offsets"][kept]))
+
+    def _landmarks(self, boxes: Float32Array, means: AreaMeans) -> list[Detection]:
+        """O-Net: (n, 4) squares → faces with landmarks."""
+        boxes, pictures = means.cut(boxes, ONET_PX)
+        if len(boxes) == 0:
+            return []
+        found = self._onet.run({"pictures": pictures})
+        passed = np.flatnonzero(found["probability"] > O_SCORE)
+        boxes, score = boxes[passed], found["probability"][passed]
+        size = boxes[:, 2:] - boxes[:, :2] + 1
+        points = found["points"][passed].reshape(-1, 2, 5).transpose(0, 2, 1) * size[:, None] + boxes[:, None, :2] - 1
+        boxes = shifted(boxes, found["offsets"][passed])
+        return [
+            Detection(Box(*(float(edge) for edge in boxes[i])), float(score[i]), points[i].astype(np.float32))
+            for i in nms_by_smaller(boxes, score, MAX_IOU)
+        ]

@@ -1,0 +1,79 @@
+"""facenet-pytorch's MTCNN weights as three ONNX files: `python -m training.export_mtcnn --out assets/models`.
+
+The graphs take pictures as OpenCV has them, (n, H, W, 3) BGR 0 … 255: colour order and normalisation are inside. They are float32, since
+they are means over areas, and rounding those to whole numbers moves the cascade's boxes by pixels.
+P-Net is fully convolutional, so its height and width are free.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import cast
+
+import torch
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from torch import Tensor, nn
+
+from training.models_file import ModelFacts, write_entry
+
+NETS = {"pnet": (PNet, None), "rnet": (RNet, 24), "onet": (ONet, 48)}
+OUTPUTS = {"pnet": ["offsets", "probability"], "rnet": ["offsets", "probability"], "onet": ["offsets", "points", "probability"]}
+
+
+class FromPictures(nn.Module):
+    """BGR pictures 0 … 255 → network; only the probability of "face" is kept of the two-way softmax."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        x = pictures.permute(0, 3, 1, 2).flip(1)
+        *rest, probability = self.net((x - 127.5) * 0.0078125)
+        return *rest, probability[:, 1]
+
+
+def export_network(name: str, path: Path) -> None:
+    """Writes one of the three networks."""
+    network, side = NETS[name]
+    example = torch.zeros(2, side or 64, side or 48, 3, dtype=torch.float32)
+    free = {0: "n", 1: "height", 2: "width"} if side is None else {0: "n"}
+    axes = {"pictures": free}
+    axes |= {output: ({0: "n"} if side else {0: "n", 1 if output == "probability" else 2: "rows"}) for output in OUTPUTS[name]}
+    with torch.no_grad():
+        torch.onnx.export(
+            FromPictures(cast(nn.Module, network())).eval(),
+            (example,),
+            str(path),
+            input_names=["pictures"],
+            output_names=OUTPUTS[name],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("assets/models"))
+    folder: Path = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (_, side) in NETS.items():
+        path = folder / f"mtcnn-{name}.onnx"
+        export_network(name, path)
+        facts = ModelFacts(
+            kind="detector",
+            file=path.name,
+            precision="fp32",
+            licence="MIT (facenet-pytorch 2.6.0)",
+            origin="facenet-pytorch 2.6.0, exported by python -m training.export_mtcnn",
+            input_px=side or 0,
+            colour="BGR",
+        )
+        write_entry(folder, f"mtcnn-{name}", facts)
+        print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
