@@ -22,6 +22,7 @@ class SourceInfo:
         duration_s: None where unknown or endless.
         has_audio: a sound track that an annotated film can keep.
         path: the file behind it, None for cameras, streams and demo.
+        start_s: what was taken off the film's own timestamps so that it begins at 0 (broadcast clocks); nearly always 0.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SourceInfo:
     duration_s: float | None = None
     has_audio: bool = False
     path: str | None = None
+    start_s: float = 0.0
 
 
 class VideoSource(Protocol):
@@ -53,8 +55,8 @@ class VideoSource(Protocol):
 class FaceDetector(Protocol):
     """Finds faces with five landmarks."""
 
-    def scan(self, image: UInt8Array) -> list[Detection]:
-        """Every face in the whole picture."""
+    def scan(self, image: UInt8Array, known: Sequence[Box] = ()) -> list[Detection]:
+        """Every face in the whole picture; `known` are boxes of followed faces, which need no search."""
         ...
 
     def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:
@@ -74,12 +76,14 @@ class EngineInfo:
         precision: of the weights in use: int8, fp16, fp32.
         model: name of the model's entry in models.toml.
         reason: one sentence: why this one ("no NVIDIA GPU found, running on the CPU").
+        model_sha256: of the model's file: rows of another model are never taken for rows of this one.
     """
 
     name: str
     precision: str
     model: str
     reason: str
+    model_sha256: str = ""
 
     @property
     def label(self) -> str:
