@@ -26,7 +26,7 @@ def nms(boxes: Float32Array, scores: Float32Array, max_iou: float) -> Indices:
 
 
 def nms_by_smaller(boxes: Float32Array, scores: Float32Array, max_share: float) -> Indices:
-    """As `nms`, with the overlap measured against the smaller box: a box inside another goes, however small (MTCNN's last step)."""
+    """As `nms`, with the overlap measured against the smaller box: a box inside another goes (MTCNN's last step)."""
     left = np.argsort(-scores)
     areas = (boxes[:, 2] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 1] + 1)
     kept: list[int] = []
@@ -50,4 +50,17 @@ def squared(boxes: Float32Array) -> Float32Array:
 def shifted(boxes: Float32Array, offsets: Float32Array) -> Float32Array:
     """Boxes moved by a network's regression: (n, 4) offsets of the corners as fractions of the box's size."""
     size = boxes[:, 2:] - boxes[:, :2] + 1
-    return (boxes + offsets * np.concatenate([size, size], axis=1)).astype(np.float32)
+    return np.asarray(boxes + offsets * np.concatenate([size, size], axis=1), np.float32)
+
+
+def iou_matrix(boxes: Float32Array, others: Float32Array) -> Float32Array:
+    """Intersection over union of each with each: (n, m)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.prod(np.maximum(0, high - low), axis=2)
+    area, other_area = _areas(boxes), _areas(others)
+    return np.asarray(shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6), np.float32)
+
+
+def _areas(boxes: Float32Array) -> Float32Array:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.area import AreaMeans
-from engines.boxes import nms, nms_by_smaller, shifted, squared
+from engines.boxes import iou_matrix, nms, nms_by_smaller, shifted, squared
 from engines.models import MODELS_FOLDER, load_model
 from engines.onnx_runtime import OnnxRuntime
 from engines.runtime import TensorRuntime
@@ -25,6 +25,8 @@ P_SCORE, R_SCORE, O_SCORE = 0.6, 0.7, 0.7
 MAX_IOU_IN_LEVEL, MAX_IOU = 0.5, 0.7
 REFINE_R_SCORE = 0.1
 """R-Net only rejects the hopeless among tracked boxes: it sees them a little off centre; O-Net decides."""
+NEAR_KNOWN_IOU = 0.3
+"""A proposal that overlaps a followed face by more is taken for that face. Faces side by side overlap by less."""
 
 
 class MtcnnDetector:
@@ -50,25 +52,30 @@ class MtcnnDetector:
         pnet, rnet, onet = (OnnxRuntime(load_model(name, folder).data, name, threads=threads) for name in names)
         return cls(pnet, rnet, onet, smallest_face_px)
 
-    def scan(self, image: UInt8Array) -> list[Detection]:
+    def scan(self, image: UInt8Array, known: Sequence[Box] = ()) -> list[Detection]:
         """Every face of the picture.
 
         Args:
             image: (H, W, 3) uint8 BGR.
+            known: where followed faces should be. These are refined instead of searched for, which saves most of the second and
+                third stage: nearly all proposals of P-Net crowd around faces.
 
         Returns:
             Best first.
         """
         means = AreaMeans(image)
-        return self._landmarks(self._reject(self._propose(means), means, R_SCORE), means)
+        proposals, refined = self._propose(means), np.zeros((0, 4), np.float32)
+        if known:
+            refined = self._reject(squared(_as_array(known)), means, REFINE_R_SCORE)
+            proposals = proposals[(iou_matrix(proposals, refined) < NEAR_KNOWN_IOU).all(axis=1)]
+        return self._landmarks(np.concatenate([refined, self._reject(proposals, means, R_SCORE)]), means)
 
     def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:
         """The faces at the given boxes: R-Net and O-Net only, no search."""
         if not boxes:
             return []
         means = AreaMeans(image)
-        start = squared(np.array([[box.x1, box.y1, box.x2, box.y2] for box in boxes], np.float32))
-        return self._landmarks(self._reject(start, means, REFINE_R_SCORE), means)
+        return self._landmarks(self._reject(squared(_as_array(boxes)), means, REFINE_R_SCORE), means)
 
     def _propose(self, means: AreaMeans) -> Float32Array:
         """P-Net over the pyramid: (n, 4) squares that may hold a face."""
@@ -114,3 +121,7 @@ class MtcnnDetector:
             Detection(Box(*(float(edge) for edge in boxes[i])), float(score[i]), points[i].astype(np.float32))
             for i in nms_by_smaller(boxes, score, MAX_IOU)
         ]
+
+
+def _as_array(boxes: Sequence[Box]) -> Float32Array:
+    return np.array([[box.x1, box.y1, box.x2, box.y2] for box in boxes], np.float32)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EngineName = Literal["auto", "cpu", "cuda", "tensorrt"]
+EngineName = Literal["auto", "cpu", "cuda"]
 
 
 class Section(BaseModel):
