@@ -1,0 +1,222 @@
+"""Accuracy of an exported model on raw pictures, through the program's own detector, alignment and runtime:
+
+`python -m training.evaluate --model assets/models/FILE.onnx --data FILES… [--val-list FILE] [--json FILE]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.age import FaceNetAgeEngine
+from engines.align import CROP_PX
+from engines.models import ModelEntry, read_models_file
+from engines.onnx_runtime import OnnxRuntime
+from pipeline.errors import AppError, ModelFileError, OutputError
+from pipeline.protocols import AgeEngine, EngineInfo, FaceDetector
+from pipeline.types import AgeEstimate, Float32Array, Float64Array
+from training.crops import chip_detector, chip_landmarks, usual_landmarks
+from training.data import Pictures, Sample, list_utkface, read_names, select
+
+LAST_DECADE = 9
+"""People above 100 are too few for a group of their own."""
+
+RESAMPLES = 2000
+"""Bootstrap samples behind the 95 % interval of the mean absolute error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model said of n pictures, beside the truth.
+
+    Attributes:
+        age, truth: (n,) float32 years.
+        male: (n,) float32 probability; male_truth: (n,) bool.
+        missed: number of pictures in which the detector found no face; they were cropped at the usual place, and count.
+    """
+
+    age: Float32Array
+    truth: Float32Array
+    male: Float32Array
+    male_truth: NDArray[np.bool_]
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decade:
+    """Errors of one decade of true age: number of pictures, mean absolute and mean signed error in years."""
+
+    n: int
+    mae: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Accuracy on a set of pictures; errors in years, shares 0 … 1.
+
+    Attributes:
+        n: pictures.
+        mae, mae_ci: mean absolute error and its 95 % interval (bootstrap over pictures).
+        bias: mean of estimate − truth.
+        median: of the absolute error.
+        rmse: root of the mean squared error.
+        cs3, cs5: share of pictures with an absolute error of at most 3 and 5 years (cumulative score).
+        macro_mae: mean of the decades' errors: what a set with as many old as young people would show.
+        by_decade: "0-9" … "80-89", "90+" by true age.
+        gender_accuracy: share of pictures whose label the more probable gender is.
+        missed: pictures in which no face was found.
+    """
+
+    n: int
+    mae: float
+    mae_ci: tuple[float, float]
+    bias: float
+    median: float
+    rmse: float
+    cs3: float
+    cs5: float
+    macro_mae: float
+    by_decade: dict[str, Decade]
+    gender_accuracy: float
+    missed: int
+
+
+def predict(engine: AgeEngine, detector: FaceDetector, samples: Sequence[Sample]) -> Predictions:
+    """Raw pictures → face → crop → age, as the program does it.
+
+    Raises:
+        SourceError: a picture cannot be read.
+    """
+    estimates: list[AgeEstimate] = []
+    missed = 0
+    with Pictures() as pictures:
+        for sample in samples:
+            chip = pictures.read(sample)
+            landmarks = chip_landmarks(detector, chip)
+            missed += landmarks is None
+            estimates += engine.estimate(chip, [usual_landmarks(chip) if landmarks is None else landmarks])
+    return Predictions(
+        np.array([estimate.years for estimate in estimates], np.float32),
+        np.array([sample.age for sample in samples], np.float32),
+        np.array([0.5 if estimate.male is None else estimate.male for estimate in estimates], np.float32),
+        np.array([sample.male for sample in samples]),
+        missed,
+    )
+
+
+def report(predictions: Predictions) -> Report:
+    """The figures of a set of predictions (at least one)."""
+    error = (predictions.age - predictions.truth).astype(np.float64)
+    size = np.abs(error)
+    decades = np.minimum(predictions.truth // 10, LAST_DECADE).astype(int)
+    by_decade = {decade_name(d): _decade(error[decades == d]) for d in sorted(set(decades.tolist()))}
+    low, high = np.percentile(_bootstrap_means(size), [2.5, 97.5])
+    return Report(
+        n=len(error),
+        mae=float(size.mean()),
+        mae_ci=(float(low), float(high)),
+        bias=float(error.mean()),
+        median=float(np.median(size)),
+        rmse=float(np.sqrt((error**2).mean())),
+        cs3=float((size <= 3).mean()),
+        cs5=float((size <= 5).mean()),
+        macro_mae=float(np.mean([decade.mae for decade in by_decade.values()])),
+        by_decade=by_decade,
+        gender_accuracy=float(((predictions.male > 0.5) == predictions.male_truth).mean()),
+        missed=predictions.missed,
+    )
+
+
+def decade_name(decade: int) -> str:
+    return f"{10 * decade}+" if decade == LAST_DECADE else f"{10 * decade}-{10 * decade + 9}"
+
+
+def _decade(error: Float64Array) -> Decade:
+    return Decade(len(error), float(np.abs(error).mean()), float(error.mean()))
+
+
+def _bootstrap_means(values: Float64Array) -> Float64Array:
+    rng = np.random.default_rng(0)
+    return np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)])
+
+
+def table(figures: Report) -> str:
+    """The report for a terminal."""
+    low, high = figures.mae_ci
+    lines = [
+        f"n {figures.n}   MAE {figures.mae:.2f} (95 %: {low:.2f}–{high:.2f})   bias {figures.bias:+.2f}",
+        f"median {figures.median:.2f}   RMSE {figures.rmse:.2f}   within 3 / 5 years {figures.cs3:.1%} / {figures.cs5:.1%}",
+        f"mean of decades {figures.macro_mae:.2f}   gender {figures.gender_accuracy:.1%}   no face found in {figures.missed}",
+        "   age      n    MAE   bias",
+    ]
+    lines += [f"{name:>7} {decade.n:6d} {decade.mae:6.2f} {decade.bias:+6.2f}" for name, decade in figures.by_decade.items()]
+    return "\n".join(lines)
+
+
+def samples_of(data: Sequence[Path], val_list: Path | None) -> list[Sample]:
+    """The pictures to measure on: all of the data, or those on the list."""
+    samples = list_utkface(data).samples
+    return list(samples) if val_list is None else select(samples, read_names(val_list))
+
+
+def open_engine(path: Path, threads: int) -> FaceNetAgeEngine:
+    """The age engine over a model file, with its calibration where the models.toml beside it describes this very file.
+
+    Raises:
+        ModelFileError: the file cannot be read or is no ONNX network.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"The model file {path} cannot be read: {error.strerror}", "Check the path after --model."
+        ) from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    known = read_models_file(path.parent).models.values() if (path.parent / "models.toml").exists() else ()
+    unknown = ModelEntry(kind="age", file=path.name, sha256=sha256, precision="fp32", licence="", origin="", input_px=CROP_PX)
+    entry = next((entry for entry in known if entry.sha256 == sha256), unknown)
+    info = EngineInfo("cpu", entry.precision, path.stem, "accuracy is measured on the CPU")
+    return FaceNetAgeEngine(OnnxRuntime(data, path.name, threads=threads), entry, info)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Accuracy of an exported age model.")
+    parser.add_argument("--model", type=Path, required=True, help="ONNX file")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="UTKFace zip files or folders")
+    parser.add_argument("--val-list", type=Path, help="measure on these names only, one a line")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    try:
+        samples = samples_of(options.data, options.val_list)
+        figures = report(predict(open_engine(options.model, options.threads), chip_detector(), samples))
+        print(table(figures))
+        if options.json:
+            write_json(options.json, figures)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def write_json(path: Path, figures: Report) -> None:
+    """Raises: OutputError, the file cannot be written."""
+    try:
+        path.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --json.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
