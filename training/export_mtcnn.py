@@ -1,7 +1,7 @@
 """facenet-pytorch's MTCNN weights as three ONNX files: `python -m training.export_mtcnn --out assets/models`.
 
-The graphs take pictures as OpenCV has them, (n, H, W, 3) BGR 0 … 255: colour order and normalisation are inside. They are float32, since
-they are means over areas, and rounding those to whole numbers moves the cascade's boxes by pixels.
+The graphs take pictures as OpenCV has them, (n, H, W, 3) BGR 0 … 255: colour order and normalisation are inside. They are
+float32, since they are means over areas, and rounding those to whole numbers moves the cascade's boxes by pixels.
 P-Net is fully convolutional, so its height and width are free.
 """
 
@@ -15,7 +15,8 @@ import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import Tensor, nn
 
-from training.models_file import ModelFacts, write_entry
+from engines.models import ModelEntry
+from training.models_file import sha256_of, write_entry
 
 NETS = {"pnet": (PNet, None), "rnet": (RNet, 24), "onet": (ONet, 48)}
 OUTPUTS = {"pnet": ["offsets", "probability"], "rnet": ["offsets", "probability"], "onet": ["offsets", "points", "probability"]}
@@ -62,16 +63,17 @@ def main() -> None:
     for name, (_, side) in NETS.items():
         path = folder / f"mtcnn-{name}.onnx"
         export_network(name, path)
-        facts = ModelFacts(
+        entry = ModelEntry(
             kind="detector",
             file=path.name,
+            sha256=sha256_of(path),
             precision="fp32",
             licence="MIT (facenet-pytorch 2.6.0)",
             origin="facenet-pytorch 2.6.0, exported by python -m training.export_mtcnn",
             input_px=side or 0,
             colour="BGR",
         )
-        write_entry(folder, f"mtcnn-{name}", facts)
+        write_entry(folder, f"mtcnn-{name}", entry)
         print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
