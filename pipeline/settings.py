@@ -13,6 +13,41 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SourceSettings(Section):
+    camera_width_px: int = Field(
+        1280, ge=160, le=7680, title="Camera width", description="Asked of the camera in pixels; it may give another size."
+    )
+    camera_height_px: int = Field(
+        720, ge=120, le=4320, title="Camera height", description="Asked of the camera in pixels; it may give another size."
+    )
+    camera_fps: float = Field(
+        30.0, ge=1, le=240, title="Camera rate", description="Asked of the camera in frames per second; it may give another rate."
+    )
+    open_timeout_s: float = Field(
+        10.0, gt=0, le=120, title="Wait for a stream", description="Seconds in which a network stream must answer."
+    )
+    lost_after_s: float = Field(
+        2.0,
+        ge=0.2,
+        le=60,
+        title="Lost after",
+        description="Seconds without a picture after which a camera or stream is lost.",
+    )
+    retry_first_s: float = Field(
+        0.5,
+        ge=0.05,
+        le=60,
+        title="First retry after",
+        description="Seconds until a lost source is opened again; doubles each time.",
+    )
+    retry_most_s: float = Field(
+        8.0, ge=0.05, le=600, title="Longest wait between retries", description="Seconds; the doubling stops here."
+    )
+    give_up_after_s: float = Field(
+        0.0, ge=0, le=86400, title="Give up after", description="Seconds for which a lost source is awaited; 0: until stopped."
+    )
+
+
 class DetectorSettings(Section):
     smallest_face_px: int = Field(
         40, ge=20, le=1000, title="Smallest face", description="Faces narrower than this many pixels are not looked for."
@@ -77,6 +112,7 @@ class ViewSettings(Section):
 class Settings(Section):
     """The one settings model."""
 
+    source: SourceSettings = SourceSettings()
     detector: DetectorSettings = DetectorSettings()
     tracker: TrackerSettings = TrackerSettings()
     age: AgeSettings = AgeSettings()
