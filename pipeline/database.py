@@ -85,8 +85,8 @@ class Database:
             False where another process is reading: then the copies go when the last one closes the file.
         """
         with translated(self.path):
-            # One row per freed page: the statement works only as far as it is stepped.
-            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+            # One step per freed page, and `execute` takes only the first one of a statement without columns.
+            self._db.executescript("PRAGMA incremental_vacuum")
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return not busy
 

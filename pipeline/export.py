@@ -4,7 +4,7 @@ Two files: the observations, one row per person and frame (`ages.csv`), and the 
 (`ages.persons.csv`). Their columns are `OBSERVATION_COLUMNS` and `PERSON_COLUMNS`, in this order, always all of them; columns may
 be added at the end under a new `EXPORT_SCHEMA`, which the last column of every row tells.
 
-CSV: comma, quotes as in RFC 4180, a line feed after each row, a point before a fixed number of decimals, an empty cell where
+CSV: comma, quotes and line ends (CR LF) as in RFC 4180, a point before a fixed number of decimals, an empty cell where
 nothing is known. UTF-8, with a byte order mark exactly where a name needs more than ASCII: without one Excel takes UTF-8 for the
 system's old code page, and in front of plain ASCII it would only be in the way of scripts. pandas reads both; in other programs
 `utf-8-sig` does. Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"); numbers
@@ -102,10 +102,10 @@ PERSON_COLUMNS = (
 
 
 def persons_path(path: Path) -> Path:
-    """Where the persons go: ages.csv → ages.persons.csv; a name without a table's suffix gets .persons.csv added."""
+    """Where the persons go: ages.csv → ages.persons.csv; a name without a table's suffix gets .persons added."""
     if path.suffix.lower() in _TABLE_SUFFIXES:
         return path.with_name(f"{path.stem}.persons{path.suffix}")
-    return path.with_name(f"{path.name}.persons.csv")
+    return path.with_name(f"{path.name}.persons")
 
 
 def export_csv(log: SessionLog, session_ids: Sequence[int], path: Path) -> ExportedFiles:
@@ -165,24 +165,23 @@ def _observation_cells(seen: Observation) -> tuple[Cell, ...]:
 
 
 def _csv_writer(file: TextIO, columns: Sequence[Column]) -> WriteRow:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow([column.name for column in columns])
-    formats = [None if column.decimals is None else f"%.{column.decimals}f" for column in columns]
+    formats = [_exact if column.decimals is None else _rounded(column.decimals) for column in columns]
 
     def write(cells: Sequence[Cell]) -> None:
-        writer.writerow([_csv_cell(cell, spec) for cell, spec in zip(cells, formats, strict=True)])
+        writer.writerow([form(cell) for form, cell in zip(formats, cells, strict=True)])
 
     return write
 
 
-def _csv_cell(cell: Cell, spec: str | None) -> str | int | None:
-    if cell is None or isinstance(cell, int):
-        return cell
-    if isinstance(cell, str):
-        return harmless(cell)
-    if spec is None:
-        raise TypeError(f"a column of text or whole numbers holds {cell!r}")
-    return spec % cell
+def _exact(cell: Cell) -> Cell:
+    return harmless(cell) if isinstance(cell, str) else cell
+
+
+def _rounded(decimals: int) -> Callable[[Cell], Cell]:
+    pattern = f"%.{decimals}f"
+    return lambda cell: None if cell is None else pattern % cell
 
 
 def _jsonl_writer(file: TextIO, columns: Sequence[Column]) -> WriteRow:

@@ -32,8 +32,8 @@ def input_fingerprint(spec: str) -> str | None:
     try:
         stamps = _folder_stamps(path) if kind is SourceKind.FOLDER else _stamp(path)
         return _digest([str(path.resolve()), *stamps])
-    except OSError:
-        # Films on a web server, and files that are not there: the source itself says what is wrong, in better words.
+    except (OSError, ValueError):
+        # A film on a web server, or no file at all (ValueError: a name with a NUL): the source will say it in better words.
         return None
 
 

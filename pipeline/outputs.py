@@ -19,8 +19,8 @@ def check_output(path: Path) -> None:
     Raises:
         OutputError: as `replaced_file`.
     """
-    part = _part(path)
     try:
+        part = _part(path)
         part.touch(exist_ok=False)
         part.unlink()
     except OSError as error:
@@ -35,9 +35,13 @@ def replaced_file(path: Path, encoding: str) -> Iterator[TextIO]:
         OutputError: the folder is missing or not writable, the disk is full, or the file is open in a program that keeps others
             out; what was there before is unchanged.
     """
-    part = _part(path)
     try:
-        with part.open("x", encoding=encoding, newline="") as file:
+        part = _part(path)
+        file = part.open("x", encoding=encoding, newline="")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with file:
             yield file
         os.replace(part, path.resolve())
     except OSError as error:
@@ -53,8 +57,7 @@ def _part(path: Path) -> Path:
         # As root, renaming over it would replace the device itself.
         raise OutputError(f"{path} cannot be written: it is a device or a pipe.", "Name a file.")
     # Beside the target's own place, behind links: a rename does not cross drives.
-    target = path.resolve()
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    return path.resolve().with_name(f".agelens-{secrets.token_hex(8)}.part")
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
