@@ -1,0 +1,315 @@
+"""AgeLens on the command line: the window, and everything that works without one. The only module that knows all the others.
+
+Imports are inside the functions that need them: the window's toolkit is not loaded for `analyze`, models are not loaded for a
+question about sessions, and `--help` answers at once.
+
+Exit codes: 0 done; 1 something failed; 2 the command or a setting is wrong; 130 (128 + signal) interrupted before every film or
+folder was read to its end. A camera or stream has no end: stopping it with Ctrl-C is success.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from pipeline.arguments import parse
+from pipeline.errors import AppError, LogError, SettingsError
+
+if TYPE_CHECKING:
+    from engines.age import FaceNetAgeEngine
+    from engines.mtcnn import MtcnnDetector
+    from pipeline.analyzer import Analyzer
+    from pipeline.protocols import EngineInfo, FrameAnalyzer
+    from pipeline.settings import Settings
+    from pipeline.store import Numbers
+
+VERSION = "0.1.0"
+
+OK, FAILED, WRONG_USE, SIGNALLED = 0, 1, 2, 128
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark; it is no reason to fail.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    arguments = parse(sys.argv[1:] if argv is None else argv, VERSION)
+    try:
+        return COMMANDS[f"{arguments.command} {getattr(arguments, 'action', '')}".strip()](arguments)
+    except AppError as error:
+        from pipeline.console import print_error
+
+        print_error(error)
+        return WRONG_USE if isinstance(error, SettingsError) else FAILED
+    except KeyboardInterrupt:
+        return SIGNALLED + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The loaded detector and age engine (see `pipeline.batch.Models`)."""
+
+    detector: MtcnnDetector
+    age_engine: FaceNetAgeEngine
+    settings: Settings
+
+    @property
+    def engine(self) -> EngineInfo:
+        return self.age_engine.info
+
+    def analyzer(self, live: bool, first: Numbers) -> Analyzer:
+        from pipeline.analyzer import Analyzer
+
+        tracks, persons = count(first.track), count(first.person)
+        return Analyzer(self.detector, self.age_engine, self.settings, live=live, track_ids=tracks, person_ids=persons)
+
+
+@contextmanager
+def open_models(settings: Settings, folder: Path | None = None) -> Iterator[Models]:
+    """Loads the detector and the age engine for the thread that enters.
+
+    Args:
+        folder: with models.toml and the files; None takes the ones that come with the program.
+
+    Raises:
+        EngineError: the engine that was asked for cannot run here.
+        ModelFileError: a model file is missing or damaged.
+        SettingsError: there is no such model.
+    """
+    from engines.choose import open_age_engine
+    from engines.models import MODELS_FOLDER
+    from engines.mtcnn import MtcnnDetector
+
+    folder = folder or MODELS_FOLDER
+    with closing(open_age_engine(settings.age, folder)) as age_engine:
+        detector = MtcnnDetector.load(settings.detector.smallest_face_px, settings.detector.threads, folder)
+        yield Models(detector, age_engine, settings)
+
+
+@contextmanager
+def open_analyzer(settings: Settings, folder: Path | None = None) -> Iterator[FrameAnalyzer]:
+    """An analyzer for one run in the window, where frames come in real time. Raises as `open_models`."""
+    from pipeline.store import Numbers
+
+    with open_models(settings, folder) as models:
+        yield models.analyzer(live=True, first=Numbers(person=1, track=1))
+
+
+# The commands. Each takes the parsed arguments and returns the exit code.
+
+
+def _window(arguments: argparse.Namespace) -> int:
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        source = arguments.source or "demo"
+        raise AppError(
+            "There is no display to show the window on (neither DISPLAY nor WAYLAND_DISPLAY is set).",
+            f"Without a window, use: main.py analyze {source} --csv ages.csv",
+        )
+    from ui.app import run_window
+
+    settings = _settings(arguments)
+    return run_window(
+        arguments.source, partial(open_analyzer, settings, arguments.models), settings, arguments.log, app_version=VERSION
+    )
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    from pipeline.batch import Batch, BatchOptions, check
+
+    settings = _settings(arguments)
+    options = BatchOptions(
+        csv=arguments.csv,
+        jsonl=arguments.jsonl,
+        annotated=arguments.annotated,
+        duration_s=arguments.duration,
+        fresh=arguments.fresh,
+        reuse=arguments.resume,
+    )
+    check(arguments.sources, options)
+    from pipeline.console import Progressing, print_persons
+    from pipeline.observations import persons
+    from pipeline.store import SessionLog
+    from pipeline.timing import Timing
+
+    report = Progressing(len(arguments.sources), arguments.quiet)
+    timing = Timing() if arguments.stats is not None else None
+    with _stop_on_signals() as stop, open_models(settings, arguments.models) as models, SessionLog.open(arguments.log) as log:
+        report.say(f"Engine: {models.engine.label}, model {models.engine.model}: {models.engine.reason}.")
+        batch = Batch(
+            arguments.sources,
+            settings,
+            models,
+            log,
+            options=options,
+            report=report,
+            stop=stop.event,
+            app_version=VERSION,
+            timing=timing,
+        )
+        with report.shown():
+            summary = batch.analyze()
+        if timing is not None:
+            timing.report().write(arguments.stats)
+        if summary.session is not None and not arguments.quiet:
+            print_persons(persons(log, [summary.session]))
+        if summary.files:
+            report.say(f"Written: {', '.join(map(str, summary.files))}")
+        if summary.interrupted:
+            report.say("Interrupted. The same command goes on with what is left; --fresh starts over.")
+            return SIGNALLED + (stop.signal or signal.SIGINT)
+    return FAILED if summary.failed else OK
+
+
+def _cameras(_: argparse.Namespace) -> int:
+    from pipeline.console import print_table
+    from pipeline.sources import list_cameras
+
+    cameras = list_cameras()
+    if cameras:
+        print_table(("Index", "Name", "System"), [(str(camera.index), camera.name, camera.backend) for camera in cameras])
+    else:
+        print("No camera was found.")
+    return OK
+
+
+def _sessions_list(arguments: argparse.Namespace) -> int:
+    from pipeline.console import print_sessions
+    from pipeline.sessions import list_sessions
+    from pipeline.store import SessionLog
+
+    with SessionLog.open(arguments.log) as log:
+        print_sessions(list_sessions(log), log.path)
+    return OK
+
+
+def _sessions_export(arguments: argparse.Namespace) -> int:
+    from pipeline.export import export_csv, export_jsonl
+    from pipeline.store import SessionLog
+
+    if arguments.csv is None and arguments.jsonl is None:
+        raise SettingsError("Nothing to export to.", "Name a file with --csv FILE or --jsonl FILE.")
+    with SessionLog.open(arguments.log) as log:
+        for export, path in ((export_csv, arguments.csv), (export_jsonl, arguments.jsonl)):
+            if path is not None:
+                files = export(log, arguments.ids, path)
+                print(f"{files.observations}: {files.observation_rows} rows; {files.persons}: {files.person_rows} rows")
+    return OK
+
+
+def _sessions_delete(arguments: argparse.Namespace) -> int:
+    from pipeline.sessions import delete_sessions
+    from pipeline.store import SessionLog
+
+    ids = ", ".join(map(str, arguments.ids))
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise SettingsError("Deleting asks first, and nobody is there to answer.", "Add --yes.")
+        if input(f"Delete session {ids} for good? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("Nothing was deleted.")
+            return OK
+    with SessionLog.open(arguments.log) as log:
+        clean = delete_sessions(log, arguments.ids)
+        print(f"Deleted: {ids}.")
+        if not clean:
+            raise LogError(
+                f"Another program is reading {log.path}: copies of the deleted rows stay beside it until that ends.",
+                "Close the other program.",
+            )
+    return OK
+
+
+def _settings_list(_: argparse.Namespace) -> int:
+    from pipeline.console import print_table
+    from pipeline.options import options
+
+    print_table(
+        ("Setting", "Default", "Allowed", "Meaning"),
+        [(option.name, option.default, option.allowed, option.description) for option in options()],
+    )
+    return OK
+
+
+def _engine_info(arguments: argparse.Namespace) -> int:
+    from engines.models import MODELS_FOLDER, read_models_file
+    from pipeline.console import print_table
+
+    folder = arguments.models or MODELS_FOLDER
+    with open_models(_settings(arguments), folder) as models:
+        runtime = models.age_engine.runtime.info
+        print(f"Engine: {models.engine.label}, model {models.engine.model}: {models.engine.reason}.")
+        print(f"Runs on: {runtime.runtime}, {runtime.device}")
+    print_table(
+        ("Model", "Kind", "Precision", "Size", "Licence"),
+        [
+            (name, entry.kind, entry.precision, f"{(folder / entry.file).stat().st_size / 1e6:.1f} MB", entry.licence)
+            for name, entry in read_models_file(folder).models.items()
+            if (folder / entry.file).exists()
+        ],
+    )
+    return OK
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "window": _window,
+    "analyze": _analyze,
+    "cameras": _cameras,
+    "sessions list": _sessions_list,
+    "sessions export": _sessions_export,
+    "sessions delete": _sessions_delete,
+    "settings": _settings_list,
+    "engine info": _engine_info,
+}
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from pipeline.options import settings_from
+
+    return settings_from(arguments.set or [])
+
+
+class _Stop:
+    """A stop event that remembers which signal set it."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.signal = 0
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        if self.event.is_set():
+            raise KeyboardInterrupt
+        self.signal = number
+        self.event.set()
+        # Not print: a signal may come in the middle of one, and Python's buffered files cannot be entered twice.
+        os.write(2, b"\nStopping: what was recorded is being saved. Ctrl-C again leaves at once.\n")
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[_Stop]:
+    """Ctrl-C, a request to terminate and a closed terminal end the work in good order; a second Ctrl-C is obeyed at once."""
+    stop = _Stop()
+    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""The grammar of the command line: names, flags and their help. What the commands do is in main.py."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+PROGRAM = "main.py"
+
+WINDOW = "window"
+COMMANDS = (WINDOW, "analyze", "cameras", "sessions", "settings", "engine")
+
+SOURCES = """\
+sources:
+  a film, a picture, a folder of pictures, a camera by index (0) or name, an rtsp:// or http:// address,
+  or demo, a built-in film. A file that is named like a command: ./analyze
+"""
+
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    something failed; one broken input among many does not keep the others from being done
+  2    the command or a setting is wrong
+  130  interrupted before every film was read to its end: the same command goes on with what is left
+       (a camera or stream has no end: stopping it with Ctrl-C is success)
+"""
+
+
+def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
+    """The arguments of one command; `command` says which, such as "analyze" or "sessions list".
+
+    Prints help, version or a complaint and leaves by SystemExit (0 or 2) where argparse does.
+    """
+    return _parser(version).parse_args(_with_command(argv))
+
+
+def _with_command(argv: Sequence[str]) -> list[str]:
+    """No command means the window: `main.py film.mp4` shows the film."""
+    if argv and (argv[0] in COMMANDS or argv[0] in ("-h", "--help", "--version")):
+        return list(argv)
+    return [WINDOW, *argv]
+
+
+def _parser(version: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        description="Finds, follows and ages every face of a camera or a film.",
+        usage=f"{PROGRAM} [SOURCE]\n       {PROGRAM} COMMAND …",
+        epilog=f"Without a command the window opens, on SOURCE if there is one.\n\n{SOURCES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"AgeLens {version}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+
+    window = commands.add_parser(
+        WINDOW, help="show the window (what happens without a command)", epilog=SOURCES, formatter_class=_RAW
+    )
+    window.add_argument("source", nargs="?", metavar="SOURCE", help="opened at once")
+    _add_settings(window)
+    _add_log(window)
+
+    analyze = commands.add_parser(
+        "analyze",
+        help="analyze films, pictures or a camera without a window",
+        epilog=f"{SOURCES}\n{EXIT_CODES}",
+        formatter_class=_RAW,
+    )
+    analyze.add_argument("sources", nargs="+", metavar="SOURCE", help="what to analyze, one after the other")
+    outputs = analyze.add_argument_group("results")
+    outputs.add_argument(
+        "--csv", type=Path, metavar="FILE", help="one row per person and frame; the persons go into FILE.persons.csv beside it"
+    )
+    outputs.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
+    outputs.add_argument(
+        "--annotated",
+        type=Path,
+        metavar="OUT",
+        help="record with boxes and ages: a film (.mp4 .m4v .mov .mkv) with its sound, for a picture a picture; "
+        "any other name is a folder for any number of inputs",
+    )
+    outputs.add_argument("--stats", type=Path, metavar="FILE", help="milliseconds per stage, as JSON")
+    outputs.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    way = analyze.add_argument_group("how")
+    way.add_argument("--duration", type=_seconds, metavar="S", help="only the first S seconds of each source")
+    way.add_argument(
+        "--fresh", action="store_true", help="start over where an interrupted run of this command could be continued"
+    )
+    way.add_argument(
+        "--resume",
+        action="store_true",
+        help="take over inputs that any earlier session finished with the same settings and model",
+    )
+    _add_settings(analyze)
+    _add_log(analyze)
+
+    commands.add_parser("cameras", help="list the cameras of this machine by name")
+
+    sessions = commands.add_parser("sessions", help="list, export again or delete what was recorded")
+    actions = sessions.add_subparsers(metavar="ACTION", dest="action", required=True)
+    _add_log(actions.add_parser("list", help="every session in the log"))
+    export = actions.add_parser("export", help="write sessions to files")
+    export.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
+    export.add_argument("--csv", type=Path, metavar="FILE", help="observations; persons go into FILE.persons.csv beside it")
+    export.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
+    _add_log(export)
+    delete = actions.add_parser("delete", help="delete sessions for good")
+    delete.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    _add_log(delete)
+
+    commands.add_parser("settings", help="list all settings with their defaults and ranges")
+
+    engine = commands.add_parser("engine", help="what runs the models here, and why")
+    engines = engine.add_subparsers(metavar="ACTION", dest="action", required=True)
+    _add_settings(engines.add_parser("info", help="the engine that would run, its models and their licences"))
+    return parser
+
+
+_RAW = argparse.RawDescriptionHelpFormatter
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Every setting by its name; those that are asked for most also by a flag of their own."""
+    group = parser.add_argument_group("settings")
+    flags = (
+        ("--engine", "age.engine", "NAME", "what runs the age model: auto, or one by name"),
+        ("--model", "age.model", "NAME", "entry of models.toml"),
+        ("--smallest-face", "detector.smallest_face_px", "PX", "faces narrower than this are not looked for"),
+        ("--scan-every", "detector.scan_interval_s", "S", "seconds between searches of the whole picture; 0: every frame"),
+    )
+    for flag, name, metavar, text in flags:
+        group.add_argument(flag, dest="set", action="append", type=_assigned(name), metavar=metavar, help=text)
+    group.add_argument(
+        "--set",
+        dest="set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"any setting; `{PROGRAM} settings` lists them",
+    )
+    group.add_argument("--models", type=Path, metavar="FOLDER", help="folder with models.toml and the model files")
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log", type=Path, metavar="FILE", help="session log; without it, the user's own")
+
+
+def _assigned(name: str) -> Callable[[str], str]:
+    def assignment(value: str) -> str:
+        return f"{name}={value}"
+
+    return assignment
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
