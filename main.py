@@ -137,6 +137,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
         jsonl=arguments.jsonl,
         annotated=arguments.annotated,
         duration_s=arguments.duration,
+        most_frames=arguments.frames,
         fresh=arguments.fresh,
         reuse=arguments.resume,
     )

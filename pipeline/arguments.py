@@ -51,7 +51,7 @@ def _parser(version: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"AgeLens {version}")
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = parser.add_subparsers(prog=PROGRAM, metavar="COMMAND", dest="command", required=True)
 
     window = commands.add_parser(
         WINDOW, help="show the window (what happens without a command)", epilog=SOURCES, formatter_class=_RAW
@@ -83,6 +83,7 @@ def _parser(version: str) -> argparse.ArgumentParser:
     outputs.add_argument("--quiet", action="store_true", help="print nothing but errors")
     way = analyze.add_argument_group("how")
     way.add_argument("--duration", type=_seconds, metavar="S", help="only the first S seconds of each source")
+    way.add_argument("--frames", type=_frames, metavar="N", help="only the first N frames of each source")
     way.add_argument(
         "--fresh", action="store_true", help="start over where an interrupted run of this command could be continued"
     )
@@ -161,3 +162,9 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
+
+
+def _frames(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of frames above 0")
+    return int(text)

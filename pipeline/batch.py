@@ -61,7 +61,7 @@ class BatchOptions:
 
     Attributes:
         annotated: a file for one input, a folder for any number.
-        duration_s: how much of each input.
+        duration_s, most_frames: how much of each input.
         fresh: begin a new session even where an interrupted one could be continued.
         reuse: take over inputs that any earlier session finished with the same settings and model.
     """
@@ -70,6 +70,7 @@ class BatchOptions:
     jsonl: Path | None = None
     annotated: Path | None = None
     duration_s: float | None = None
+    most_frames: int | None = None
     fresh: bool = False
     reuse: bool = False
 
@@ -100,7 +101,8 @@ def check(specs: Sequence[str], options: BatchOptions) -> None:
     """
     if options.fresh and options.reuse:
         raise SettingsError("--fresh and --resume exclude each other.", "Leave out one of them.")
-    if len(specs) > 1 and options.duration_s is None and (live := [spec for spec in specs if is_live(spec)]):
+    endless = options.duration_s is None and options.most_frames is None
+    if len(specs) > 1 and endless and (live := [spec for spec in specs if is_live(spec)]):
         raise SettingsError(
             f"{safe_name(live[0])} has no end, so the other inputs would not have their turn.",
             "Give --duration SECONDS, or analyze it in a command of its own.",
@@ -183,7 +185,7 @@ class Batch:
         self._report = report
         self._stop = stop
         self._timing = timing
-        self._provenance = Provenance(settings, models.engine, app_version, options.duration_s)
+        self._provenance = Provenance(settings, models.engine, app_version, options.duration_s, options.most_frames)
         out = options.annotated
         self._targets = [None] * len(specs) if out is None else list(annotated_targets(out, specs))
 
@@ -258,7 +260,14 @@ class Batch:
         opened: OpenSource = source
         if self._timing is not None:
             opened, sinks[0] = self._timing.source(source), self._timing.sink("log", open_log)
-        return run(opened, lambda: nullcontext(analyzer), sinks, self._stop, duration_s=self._options.duration_s)
+        return run(
+            opened,
+            lambda: nullcontext(analyzer),
+            sinks,
+            self._stop,
+            duration_s=self._options.duration_s,
+            most_frames=self._options.most_frames,
+        )
 
     def _export(self, session: Session) -> tuple[bool, tuple[Path, ...]]:
         """Writes the tables. A session without a single frame is not worth a line in the list: it is taken out again."""

@@ -42,13 +42,14 @@ class Provenance:
     """What made the numbers of a session.
 
     Attributes:
-        duration_s: how much of each input was asked for; None: all of it.
+        duration_s, most_frames: how much of each input was asked for; None: all of it.
     """
 
     settings: Settings
     engine: EngineInfo
     app_version: str
     duration_s: float | None = None
+    most_frames: int | None = None
 
     @property
     def settings_json(self) -> str:
@@ -66,6 +67,7 @@ class Provenance:
                 self.engine.model_sha256,
                 self.app_version,
                 repr(self.duration_s),
+                repr(self.most_frames),
             ]
         )
 

@@ -68,9 +68,10 @@ def run(
     stop: threading.Event,
     *,
     duration_s: float | None = None,
+    most_frames: int | None = None,
     newest_wins: bool | None = None,
 ) -> RunSummary:
-    """Analyses a source until it ends, `stop` is set or `duration_s` is over. Frames that were read by then are still written.
+    """Analyses a source until it ends, `stop` is set or enough was read. Frames that were read by then are still written.
 
     Args:
         open_source: called in the reader thread with an event that will end the reading.
@@ -79,12 +80,13 @@ def run(
         stop: ends the run. Never set here, so one event can serve many runs.
         duration_s: seconds of the source's own time; for live sources also the longest wall time after opening, because a
             camera that has gone silent brings no frame to read the time from.
+        most_frames: frames to read, as far as there are so many.
         newest_wins: frames may be dropped to keep up; None: as the source is live or not.
 
     Raises:
         AppError: the first error of source, analyzer or sinks, after all of them were closed.
     """
-    with _Reader(open_source, duration_s, newest_wins) as reader, open_analyzer() as analyzer:
+    with _Reader(open_source, _Limits(duration_s, most_frames), newest_wins) as reader, open_analyzer() as analyzer:
         source = reader.wait_until_open(stop)
         if source is None:
             return RunSummary(None, analyzer.engine, frames=0, dropped=0, faces=0, seconds=0.0, stopped=True)
@@ -128,12 +130,20 @@ def _opened(open_sinks: Sequence[OpenSink], source: SourceInfo, engine: EngineIn
         raise first
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How much is to be read."""
+
+    duration_s: float | None
+    most_frames: int | None
+
+
 class _Reader:
     """The reader thread, seen from the analysis thread. Leaving the context ends it and raises its error."""
 
-    def __init__(self, open_source: OpenSource, duration_s: float | None, newest_wins: bool | None) -> None:
+    def __init__(self, open_source: OpenSource, limits: _Limits, newest_wins: bool | None) -> None:
         self._open_source = open_source
-        self._duration_s = duration_s
+        self._limits = limits
         self._newest_wins = newest_wins
         self._ending = threading.Event()
         self._open_or_failed = threading.Event()
@@ -196,9 +206,9 @@ class _Reader:
             raise self._error
 
     def _overdue(self) -> bool:
-        if self._duration_s is None or self._info is None or not self._info.live:
+        if self._limits.duration_s is None or self._info is None or not self._info.live:
             return False
-        return time.monotonic() - self._opened_s > self._duration_s + POLL_S
+        return time.monotonic() - self._opened_s > self._limits.duration_s + POLL_S
 
     def _work(self) -> None:
         try:
@@ -220,9 +230,9 @@ class _Reader:
     def _read(self, source: VideoSource, newest_wins: bool) -> None:
         hand_over = self._mailbox.replace if newest_wins else self._mailbox.put
         first_s: float | None = None
-        for frame in source.frames():
+        for number, frame in enumerate(source.frames(), start=1):
             first_s = frame.time_s if first_s is None else first_s
-            if self._duration_s is not None and frame.time_s - first_s >= self._duration_s:
+            if self._limits.duration_s is not None and frame.time_s - first_s >= self._limits.duration_s:
                 return
-            if not hand_over(frame) or self._ending.is_set():
+            if not hand_over(frame) or self._ending.is_set() or number == self._limits.most_frames:
                 return

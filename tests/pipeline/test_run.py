@@ -201,6 +201,13 @@ def test_duration_counts_the_films_own_time() -> None:
     assert not summary.stopped
 
 
+def test_a_number_of_frames_is_kept_to() -> None:
+    stage = Stage()
+    summary = run(stage.source, stage.analyzer, [stage.sink("log")], threading.Event(), most_frames=7)
+    assert stage.written == list(range(7))
+    assert not summary.stopped
+
+
 def test_duration_ends_a_camera_that_has_gone_silent() -> None:
     started = time.perf_counter()
     summary = Stage(info=CAMERA, frames=silent).run(duration_s=0.2)
