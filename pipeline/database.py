@@ -26,12 +26,15 @@ RETRY_S = 0.02
 class Database:
     """One connection, for the thread that opened it. Every method raises `LogError` where SQLite fails."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         """Opens the file, makes it where there is none, brings an older one up to date.
 
         Raises:
-            LogError: the file cannot be used; one that is no session log is left unchanged.
+            LogError: the file cannot be used, or is not there although `create` is False; one that is no session log is left
+                unchanged.
         """
+        if not create and not path.exists():
+            raise LogError(f"There is no session log {path}.", "Record something first, or choose another file with --log FILE.")
         self.path = path
         self._db = connect(path)
 
@@ -76,7 +79,9 @@ class Database:
             try:
                 yield
             finally:
-                self._db.execute("ROLLBACK")
+                # Some errors have ended it already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def shrink(self) -> bool:
         """Gives the space of deleted rows back to the drive and empties the write-ahead log, where their copies lie.

@@ -35,9 +35,8 @@ class SessionLock:
 
     def release(self) -> None:
         """May be called more than once."""
-        # Closed first: Windows deletes no open file.
         self._db.close()
-        self._path.unlink(missing_ok=True)
+        _remove(self._path)
 
 
 def is_held(log_path: Path, token: str) -> bool:
@@ -51,7 +50,7 @@ def is_held(log_path: Path, token: str) -> bool:
 
 def forget(log_path: Path, token: str) -> None:
     """Removes the file that a killed process left behind."""
-    _lock_path(log_path, token).unlink(missing_ok=True)
+    _remove(_lock_path(log_path, token))
 
 
 def forget_strays(log_path: Path, tokens: Collection[str]) -> None:
@@ -64,7 +63,7 @@ def forget_strays(log_path: Path, tokens: Collection[str]) -> None:
         # Another process may be removing it too.
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > STRAY_AFTER_S and not _is_held(path):
-                path.unlink()
+                _remove(path)
 
 
 def _is_held(path: Path) -> bool:
@@ -84,6 +83,12 @@ def _take(db: sqlite3.Connection) -> None:
     # In memory: otherwise an empty journal file appears beside the lock.
     db.execute("PRAGMA journal_mode = MEMORY")
     db.execute("BEGIN EXCLUSIVE")
+
+
+def _remove(path: Path) -> None:
+    # Windows deletes no file that another process has open, be it only to ask for the lock: then it goes as a stray later.
+    with suppress(PermissionError):
+        path.unlink(missing_ok=True)
 
 
 def _lock_path(log_path: Path, token: str) -> Path:

@@ -70,16 +70,17 @@ class SessionLog:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path | None = None) -> Iterator[SessionLog]:
+    def open(cls, path: Path | None = None, *, create: bool = True) -> Iterator[SessionLog]:
         """Opens the log for the calling thread, makes it where there is none, and settles what killed processes left behind.
 
         Args:
             path: None takes `default_path()`.
+            create: False where looking is all that is wanted: a mistyped name must not become an empty log.
 
         Raises:
-            LogError: unwritable, locked, damaged, no session log, or written by a newer version.
+            LogError: missing, unwritable, locked, damaged, no session log, or written by a newer version.
         """
-        with closing(Database((path or default_path()).absolute())) as db:
+        with closing(Database((path or default_path()).absolute(), create=create)) as db:
             log = cls(db)
             log.settle_leftovers()
             yield log

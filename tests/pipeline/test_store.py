@@ -445,6 +445,23 @@ def test_unwritable_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_looking_makes_no_log(path: Path) -> None:
+    with pytest.raises(LogError, match="There is no session log"), SessionLog.open(path, create=False):
+        pass
+    assert list(path.parent.iterdir()) == []
+
+
+def test_lock_that_no_session_names_is_cleared_away_once_it_is_old(path: Path) -> None:
+    fresh, old, strange = (path.with_name(name) for name in (f"{path.name}-live-1", f"{path.name}-live-2", "notes-live-3"))
+    for each in (fresh, old, strange):
+        each.touch()
+    os.utime(old, (0, 0))
+    os.utime(strange, (0, 0))
+    with SessionLog.open(path):
+        pass
+    assert {p.name for p in path.parent.iterdir()} == {path.name, fresh.name, strange.name}
+
+
 def test_empty_file_becomes_a_log(path: Path) -> None:
     path.touch()
     with SessionLog.open(path) as log:
