@@ -79,7 +79,8 @@ class Analyzer:
         if frame.independent:
             detections = self._scanner.scan(frame.image)
         else:
-            detections = self._guided.detect(frame.image, self._tracker.predict(frame.time_s), frame.time_s)
+            places, uncertainty = self._tracker.predict(frame.time_s), self._tracker.uncertainty(frame.time_s)
+            detections = self._guided.detect(frame.image, places, uncertainty, frame.time_s)
         detect_ms = watch.lap_ms()
         tracks = self._tracker.update(detections, frame.time_s)
         views = self._views(frame, tracks)

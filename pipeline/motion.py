@@ -45,7 +45,7 @@ class Motion:
         return _box(self._place)
 
     @property
-    def position_sigma(self) -> float:
+    def sigma(self) -> float:
         """Standard deviation between the predicted centre and a detection's, in face sizes."""
         return math.sqrt(self._variance + JITTER**2)
 
@@ -54,6 +54,11 @@ class Motion:
         reach, _ = _fade(time_s - self._time_s)
         return _box(self._place + reach * self._speed)
 
+    def sigma_at(self, time_s: float) -> float:
+        """`sigma` as it would be at that time."""
+        elapsed = max(0.0, time_s - self._time_s)
+        return math.sqrt(self._variance_after(elapsed, _fade(elapsed)[0]) + JITTER**2)
+
     def predict(self, time_s: float) -> None:
         """Moves on to that time; earlier times are taken for now."""
         elapsed = max(0.0, time_s - self._time_s)
@@ -61,8 +66,8 @@ class Motion:
         reach, kept = _fade(elapsed)
         self._place = self._place + reach * self._speed
         self._speed = kept * self._speed
+        self._variance = self._variance_after(elapsed, reach)
         go, stay, noise = float(reach[0]), float(kept[0]), UNREST**2
-        self._variance += 2 * go * self._shared + go**2 * self._speed_variance + noise * elapsed**3 / 3
         self._shared = stay * (self._shared + go * self._speed_variance) + noise * elapsed**2 / 2
         self._speed_variance = stay**2 * self._speed_variance + noise * elapsed
 
@@ -76,6 +81,10 @@ class Motion:
         self._speed_variance -= speed_gain * self._shared
         self._shared *= 1 - gain
         self._variance *= 1 - gain
+
+    def _variance_after(self, elapsed_s: float, reach: Float64Array) -> float:
+        go = float(reach[0])
+        return self._variance + 2 * go * self._shared + go**2 * self._speed_variance + UNREST**2 * elapsed_s**3 / 3
 
 
 def _fade(elapsed_s: float) -> tuple[Float64Array, Float64Array]:

@@ -122,27 +122,30 @@ class BayesianAgeFilter:
 
 
 class Novelty:
-    """How much of a frame is news: little shortly after a frame that was as good, all of it after a second or two."""
+    """How much of a frame is news. What is known from recent frames fades; a frame adds what its quality is above that.
+
+    So the same picture again adds nothing, a better one at once what it is better by, and a second or two later a picture as
+    good as the last counts in full. The sum over a steady view does not depend on the frame rate.
+    """
 
     def __init__(self) -> None:
         self._known = 0.0
         self._time_s = -math.inf
 
     def weight(self, quality: float, time_s: float) -> float:
-        """Between 0 and `quality`. A better picture than the last ones adds at least what it is better by."""
-        repeated = self._repeated(time_s)
-        return quality * (1 - repeated) + max(0.0, quality - self._known) * repeated
+        """Between 0 and `quality`."""
+        return max(0.0, quality - self._left(time_s))
 
     def take(self, quality: float, time_s: float) -> float:
         """The same, and the frame counts as known from now on."""
-        weight = self.weight(quality, time_s)
-        self._known = max(quality, self._known * self._repeated(time_s))
+        left = self._left(time_s)
+        self._known = max(quality, left)
         self._time_s = max(self._time_s, time_s)
-        return weight
+        return max(0.0, quality - left)
 
-    def _repeated(self, time_s: float) -> float:
-        """Share of the errors that is the same as in the frame before."""
-        return math.exp(-max(0.0, time_s - self._time_s) / DECORRELATION_S)
+    def _left(self, time_s: float) -> float:
+        """What is still known at that time."""
+        return self._known * math.exp(-max(0.0, time_s - self._time_s) / DECORRELATION_S)
 
 
 def _at_least_one_frame(evidence: float) -> float:

@@ -22,11 +22,11 @@ from pipeline.types import Box, Detection, Float64Array, Track
 MAX_SIZE_RATIO = 1.8
 """Between a face and where it is expected: a face does not double its size from one look to the next."""
 
-MAX_GATE = 1.3
+MAX_GATE = 1.5
 """Farthest centre distance in face sizes at which boxes without overlap may still be one face, however unsure the motion is:
 shoulder to shoulder, heads are about two apart."""
 
-GATE_SIGMAS = 2.5
+GATE_SIGMAS = 3.5
 
 DUPLICATE_IOU = 0.5
 """A new detection that overlaps a followed face by this much is that face, found twice."""
@@ -37,6 +37,10 @@ MERGE_IOU = 0.7
 YOUNG_KEEP_S = 0.25
 """A track may stay hidden for as long as it has been seen, plus this: a false alarm of one frame is gone at once and cannot
 catch a real face that comes by later."""
+
+HIDDEN_COST = 0.3
+"""Added for tracks that were hidden in the frame before: where one face passes before another, what is seen is the front one,
+however well the hidden one's prediction fits."""
 
 FORBIDDEN = 1e3
 
@@ -57,6 +61,10 @@ class IouTracker:
         """Where the living tracks should be at that time, oldest track first. Changes nothing."""
         return [track.motion.box_at(time_s) for track in self._living]
 
+    def uncertainty(self, time_s: float) -> float:
+        """How far off the worst prediction for a face in view may be (standard deviation, in face sizes); 0 without any."""
+        return max((track.motion.sigma_at(time_s) for track in self._living if track.detection is not None), default=0.0)
+
     def update(self, detections: Sequence[Detection], time_s: float) -> list[Track]:
         """Living tracks after this frame, hidden ones included, oldest first; each detection belongs to at most one.
 
@@ -65,8 +73,7 @@ class IouTracker:
             time_s: not earlier than in the call before.
         """
         for track in self._living:
-            track.motion.predict(time_s)
-            track.detection = None
+            track.advance(time_s)
         sure = [found for found in detections if found.score >= self._settings.high_score]
         unsure = [found for found in detections if found.score < self._settings.high_score]
         new = self._associate(sure, time_s, reach=True)
@@ -107,7 +114,7 @@ class IouTracker:
         return [found for i, found in enumerate(detections) if i not in taken]
 
     def _costs(self, tracks: Sequence[_Living], detections: Sequence[Detection], reach: bool) -> Float64Array:
-        """(tracks, detections) float64: 1 − DIoU, FORBIDDEN where the two cannot be one face."""
+        """(tracks, detections) float64: 1 − DIoU and what hidden tracks cost more; FORBIDDEN where the two cannot be one face."""
         old = np.array([[box.x1, box.y1, box.x2, box.y2] for box in (track.motion.box for track in tracks)])[:, None]
         new = np.array([[box.x1, box.y1, box.x2, box.y2] for box in (found.box for found in detections)])[None]
         shared = np.clip(np.minimum(old[..., 2:], new[..., 2:]) - np.maximum(old[..., :2], new[..., :2]), 0, None).prod(axis=-1)
@@ -115,10 +122,11 @@ class IouTracker:
         iou = shared / (old_area + new_area - shared)
         hull = np.maximum(old[..., 2:], new[..., 2:]) - np.minimum(old[..., :2], new[..., :2])
         apart = ((old[..., :2] + old[..., 2:] - new[..., :2] - new[..., 2:]) ** 2).sum(axis=-1) / 4
-        cost = 1 - iou + apart / (hull**2).sum(axis=-1)
+        hidden = np.array([HIDDEN_COST if track.hidden_before else 0.0 for track in tracks])[:, None]
+        cost = 1 - iou + apart / (hull**2).sum(axis=-1) + hidden
         allowed = iou >= self._settings.min_iou
         if reach:
-            gate = np.array([min(MAX_GATE, GATE_SIGMAS * track.motion.position_sigma) for track in tracks])[:, None]
+            gate = np.array([min(MAX_GATE, GATE_SIGMAS * track.motion.sigma) for track in tracks])[:, None]
             allowed |= apart <= gate**2 * np.minimum(old_area, new_area)
         ratio = new_area / old_area
         allowed &= (ratio < MAX_SIZE_RATIO**2) & (ratio > MAX_SIZE_RATIO**-2)
@@ -140,6 +148,13 @@ class _Living:
         self.detection: Detection | None = detection
         self.first_s = self.seen_s = time_s
         self.motion = Motion(detection.box, time_s)
+        self.hidden_before = False
+
+    def advance(self, time_s: float) -> None:
+        """On to the next frame, in which the face is not yet found."""
+        self.motion.predict(time_s)
+        self.hidden_before = self.detection is None
+        self.detection = None
 
     def see(self, detection: Detection, time_s: float) -> None:
         self.detection = detection

@@ -1,0 +1,84 @@
+"""Which faces get the engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.scheduling import AT_LEAST_EVERY_S, MOST_FIRST, NOMINAL_FACE_MS, POOR_WAITS_S, Candidate, Scheduler
+from pipeline.settings import AgeSettings
+from pipeline.smoothing import Novelty
+
+NEW = Candidate(quality=0.8, evidence=0.0, gain=0.8, seen_s=0.0, estimated_s=None)
+KNOWN = Candidate(quality=0.8, evidence=3.0, gain=0.5, seen_s=5.0, estimated_s=1.0)
+IDLE = replace(KNOWN, gain=0.01, estimated_s=0.04)
+
+SCHEDULER = Scheduler(AgeSettings())
+ROOM = int(AgeSettings().budget_ms / NOMINAL_FACE_MS)
+
+
+def test_new_faces_come_first_and_beyond_the_budget() -> None:
+    faces = [KNOWN] + [NEW] * 5 + [KNOWN]
+    assert SCHEDULER.choose(faces) == [1, 2, 3, 4, 5]
+
+
+def test_a_crowd_of_new_faces_is_spread_over_frames_best_pictures_first() -> None:
+    faces = [replace(NEW, quality=0.4)] * 3 + [NEW] * MOST_FIRST
+    assert SCHEDULER.choose(faces) == list(range(3, 3 + MOST_FIRST))
+
+
+def test_a_new_face_with_a_poor_picture_waits_a_little_for_a_better_one() -> None:
+    poor = replace(NEW, quality=0.1, gain=0.1)
+    assert SCHEDULER.choose([poor]) == []
+    assert SCHEDULER.choose([replace(poor, seen_s=POOR_WAITS_S)]) == [0]
+
+
+def test_hopeless_pictures_never_get_the_engine() -> None:
+    nothing = replace(NEW, quality=0.0, gain=0.0, seen_s=60.0)
+    assert SCHEDULER.choose([nothing, replace(nothing, estimated_s=60.0)]) == []
+
+
+def test_known_faces_share_the_budget_by_need() -> None:
+    faces = [IDLE, replace(KNOWN, gain=0.4), replace(KNOWN, gain=0.8), replace(KNOWN, evidence=0.5)]
+    assert SCHEDULER.choose(faces) == [3, 2]
+    assert ROOM == 2
+
+
+def test_a_slow_engine_gets_one_face_and_a_fast_one_many() -> None:
+    assert len(SCHEDULER.choose([KNOWN] * 20, face_ms=100.0)) == 1
+    assert len(SCHEDULER.choose([KNOWN] * 20, face_ms=1.0)) == 18
+    assert len(SCHEDULER.choose([KNOWN] * 20, face_ms=0.0)) == 20
+
+
+def test_budget_zero_is_no_limit() -> None:
+    assert len(Scheduler(AgeSettings(budget_ms=0)).choose([KNOWN] * 50, face_ms=100.0)) == 50
+
+
+def test_a_face_is_looked_at_again_however_well_it_is_known() -> None:
+    bored = replace(KNOWN, quality=0.3, evidence=11.0, gain=0.3, estimated_s=AT_LEAST_EVERY_S - 0.1)
+    assert SCHEDULER.choose([bored]) == []
+    assert SCHEDULER.choose([replace(bored, estimated_s=AT_LEAST_EVERY_S)]) == [0]
+
+
+def test_equals_are_served_in_the_order_given() -> None:
+    assert SCHEDULER.choose([KNOWN] * 5) == [0, 1]
+
+
+@pytest.mark.parametrize("fps", [10, 25, 60])
+def test_a_stable_face_costs_little_at_every_rate(fps: int) -> None:
+    """Estimates of one good face in its first second, and per second once it is well known."""
+    novelty, evidence, last_s = Novelty(), 0.0, None
+    when: list[float] = []
+    for i in range(fps * 30):
+        time_s = i / fps
+        gain = novelty.weight(0.9, time_s)
+        face = Candidate(0.9, evidence, gain, time_s, None if last_s is None else time_s - last_s)
+        if SCHEDULER.choose([face]):
+            evidence = min(12.0, evidence + novelty.take(0.9, time_s))
+            last_s = time_s
+            when.append(time_s)
+    first = sum(time_s < 1 for time_s in when)
+    late = sum(time_s >= 20 for time_s in when) / 10
+    assert 4 <= first <= 9
+    assert 0.3 <= late <= 1

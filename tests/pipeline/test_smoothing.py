@@ -1,0 +1,225 @@
+"""Beliefs about synthetic people of known age."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pipeline.settings import FilterSettings
+from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter, Novelty
+from pipeline.types import AgeBelief, AgeEstimate
+
+AGES = np.arange(101)
+
+
+def estimate(years: float, sigma: float = 6.0, male: float | None = None) -> AgeEstimate:
+    """A Gaussian distribution cut to 0 … 100."""
+    weights = np.exp(-((AGES - years) ** 2) / (2 * sigma**2))
+    distribution = (weights / weights.sum()).astype(np.float32)
+    return AgeEstimate(distribution, float(distribution @ AGES), male)
+
+
+def belief_of(age: BayesianAgeFilter) -> AgeBelief:
+    assert age.belief is not None
+    return age.belief
+
+
+def watched(fps: float, seconds: float, years: float = 40.0, quality: float = 1.0, seed: int = 0) -> BayesianAgeFilter:
+    """The filter after watching somebody. Errors of the frames are an Ornstein–Uhlenbeck process of 5 years and 0.7 s."""
+    rng = np.random.default_rng(seed)
+    age = BayesianAgeFilter(FilterSettings())
+    error, kept = 5 * rng.normal(), np.exp(-1 / fps / 0.7)
+    for i in range(round(fps * seconds)):
+        age.observe(estimate(years + error), quality, i / fps)
+        error = kept * error + np.sqrt(1 - kept**2) * 5 * rng.normal()
+    return age
+
+
+def test_nothing_is_believed_before_the_first_frame() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    assert age.belief is None
+    assert age.male is None
+    assert age.evidence == 0
+
+
+@pytest.mark.parametrize("years", [3, 20, 42, 77, 95])
+@pytest.mark.parametrize("quality", [0.05, 0.3, 1.0])
+def test_one_frame_gives_its_own_expectation_at_every_quality(years: float, quality: float) -> None:
+    """However little a frame counts, its mean must not drift to the middle of all ages."""
+    age = BayesianAgeFilter(FilterSettings())
+    one = estimate(years)
+    age.observe(one, quality, 0.0)
+    assert belief_of(age).years == pytest.approx(one.years, abs=0.5)
+
+
+def test_worse_pictures_give_wider_intervals() -> None:
+    widths = []
+    for quality in (0.1, 0.3, 0.6, 1.0):
+        age = BayesianAgeFilter(FilterSettings())
+        age.observe(estimate(40), quality, 0.0)
+        widths.append(belief_of(age).high - belief_of(age).low)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > widths[-1] + 15
+
+
+def test_interval_of_one_good_frame_is_that_of_a_gaussian() -> None:
+    """Ten frames' worth: 6/√1 and the floor of 3 years make 6.7, of which ±1.645 hold 90 %."""
+    age = BayesianAgeFilter(FilterSettings())
+    age.observe(estimate(50, sigma=6), 1.0, 0.0)
+    half = 1.645 * np.hypot(6, 3)
+    assert belief_of(age).low == pytest.approx(50 - half, abs=0.6)
+    assert belief_of(age).high == pytest.approx(50 + half, abs=0.6)
+
+
+def test_the_floor_stays_however_long_one_looks() -> None:
+    belief = belief_of(watched(25, 60))
+    assert belief.high - belief.low > 2 * 1.645 * FilterSettings().floor_years
+    assert belief.evidence == pytest.approx(FilterSettings().max_evidence)
+
+
+def test_no_floor_at_all_is_allowed() -> None:
+    age = BayesianAgeFilter(FilterSettings(floor_years=0))
+    age.observe(estimate(50, sigma=0.3), 1.0, 0.0)
+    assert belief_of(age).high - belief_of(age).low < 3
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 6.0])
+def test_rates_agree_on_evidence(seconds: float) -> None:
+    evidence = [watched(fps, seconds).evidence for fps in (10, 25, 60)]
+    assert max(evidence) / min(evidence) < 1.1
+
+
+def test_rates_agree_on_the_age() -> None:
+    """Everything the same but the rate: the same path of errors, sampled at 10, 25 and 60 fps."""
+    beliefs = []
+    for fps in (10, 25, 60):
+        age = BayesianAgeFilter(FilterSettings())
+        for i in range(round(fps * 4)):
+            age.observe(estimate(40 + 6 * np.sin(3 * i / fps)), 0.8, i / fps)
+        beliefs.append(belief_of(age))
+    assert np.ptp([belief.years for belief in beliefs]) < 0.5
+    assert np.ptp([belief.high - belief.low for belief in beliefs]) < 0.7
+
+
+def test_watching_longer_makes_the_mean_better() -> None:
+    errors = [[abs(belief_of(watched(15, seconds, seed=seed)).years - 40) for seed in range(40)] for seconds in (0.1, 3.0, 12.0)]
+    short, middle, long = (float(np.mean(each)) for each in errors)
+    assert short > 1.5 * middle > 1.2 * long
+    assert long < 1.6
+
+
+def test_interval_holds_the_truth_when_the_engine_is_honest() -> None:
+    """Errors of 5 years, said to be 6: the 90 % interval must hold at least 90 %."""
+    for seconds in (0.1, 2.0, 10.0):
+        beliefs = [belief_of(watched(15, seconds, seed=seed)) for seed in range(60)]
+        assert np.mean([belief.low <= 40 <= belief.high for belief in beliefs]) >= 0.9
+
+
+def test_a_few_wrong_frames_do_not_move_it() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    for i in range(20):
+        age.observe(estimate(70 if i % 7 == 5 else 30, sigma=4), 1.0, i * 1.0)
+    assert belief_of(age).years == pytest.approx(30, abs=1.5)
+
+
+def test_a_changed_person_is_believed_after_a_while() -> None:
+    """The cap on evidence is what makes the filter forget: a track that slipped to somebody else must not lie for minutes."""
+    age = BayesianAgeFilter(FilterSettings())
+    for i in range(60):
+        age.observe(estimate(25), 1.0, i * 1.0)
+    for i in range(60, 100):
+        age.observe(estimate(60), 1.0, i * 1.0)
+    assert belief_of(age).years == pytest.approx(60, abs=3)
+
+
+def test_settled_once_there_is_enough_evidence() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    settled = []
+    for i in range(25):
+        age.observe(estimate(30), 1.0, i / 25)
+        settled.append(belief_of(age).settled)
+    assert not settled[0]
+    assert settled[-1]
+    assert settled == sorted(settled)
+
+
+def test_hopeless_pictures_are_not_observed() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    age.observe(estimate(30), LEAST_QUALITY / 2, 0.0)
+    assert age.belief is None
+    assert age.expected_weight(LEAST_QUALITY / 2, 1.0) == 0
+
+
+def test_the_end_of_the_scale_holds() -> None:
+    for years in (0, 100):
+        age = BayesianAgeFilter(FilterSettings())
+        for i in range(40):
+            age.observe(estimate(years, sigma=2), 1.0, i * 1.0)
+        belief = belief_of(age)
+        assert 0 <= belief.low <= belief.years <= belief.high <= 100
+        assert belief.years == pytest.approx(years, abs=1)
+
+
+def test_an_estimate_that_excludes_the_truth_breaks_nothing() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    sure = np.zeros(101, np.float32)
+    sure[90] = 1
+    for i, one in enumerate([AgeEstimate(sure, 90.0)] + [estimate(20)] * 10):
+        age.observe(one, 1.0, i * 1.0)
+    assert belief_of(age).years == pytest.approx(20, abs=2)
+
+
+def test_expected_weight_is_what_is_then_added() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    for quality, time_s in ((0.4, 0.0), (0.5, 0.1), (0.9, 0.3), (0.2, 0.4), (0.9, 5.0)):
+        before, expected = age.evidence, age.expected_weight(quality, time_s)
+        age.observe(estimate(30), quality, time_s)
+        assert age.evidence - before == pytest.approx(expected)
+
+
+def test_a_better_picture_is_news_at_once_and_the_same_again_is_not() -> None:
+    novelty = Novelty()
+    assert novelty.take(0.3, 0.0) == pytest.approx(0.3)
+    assert novelty.take(0.3, 0.001) < 0.01
+    assert novelty.take(0.9, 0.002) == pytest.approx(0.6, abs=0.01)
+    assert novelty.take(0.9, 0.003) < 0.01
+    assert novelty.take(0.9, 9.0) == pytest.approx(0.9, abs=0.01)
+
+
+def test_quality_that_jitters_gains_no_more_than_its_best_frames_would() -> None:
+    def sum_of(*qualities: float) -> float:
+        novelty, cycle = Novelty(), itertools.cycle(qualities)
+        return sum(novelty.take(next(cycle), i / 30) for i in range(90))
+
+    assert sum_of(0.7) < sum_of(0.7, 0.9) < 1.01 * sum_of(0.9)
+
+
+def test_bad_pictures_between_good_ones_take_nothing_away() -> None:
+    with_bad, without = Novelty(), Novelty()
+    gained = sum(with_bad.take(0.9 if i % 3 == 0 else 0.2, i / 30) for i in range(91))
+    assert gained == pytest.approx(sum(without.take(0.9, i / 30) for i in range(0, 91, 3)))
+
+
+def test_gender_gathers_and_is_never_certain() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    age.observe(estimate(30, male=0.7), 1.0, 0.0)
+    first = age.male
+    assert first is not None
+    assert first == pytest.approx(0.7)
+    for i in range(1, 30):
+        age.observe(estimate(30, male=0.7), 1.0, i * 1.0)
+    assert age.male is not None
+    assert first < age.male < 0.99
+    other = BayesianAgeFilter(FilterSettings())
+    for i in range(30):
+        other.observe(estimate(30, male=0.0), 1.0, i * 1.0)
+    assert other.male is not None
+    assert 0.01 < other.male < 0.03
+
+
+def test_gender_is_unknown_where_the_model_has_none() -> None:
+    age = BayesianAgeFilter(FilterSettings())
+    age.observe(estimate(30), 1.0, 0.0)
+    assert age.male is None
