@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -154,7 +155,7 @@ def print_persons(persons: Sequence[PersonSummary]) -> None:
     if not persons:
         console.print("No face was found.")
         return
-    table = Table(title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD)
     several = len({person.source for person in persons}) > 1
     table.add_column("Person", justify="right")
     if several:
@@ -205,7 +206,7 @@ def print_sessions(sessions: Sequence[SessionSummary], log_path: Path) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on stdout."""
-    table = Table(*columns)
+    table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*map(escape, row))
     _table_console().print(table)

@@ -23,6 +23,9 @@ TEXT_PER_SIDE = 1 / 34
 """Text size as a fraction of the picture's shorter side, so that a label looks the same in 480p and 4K."""
 SMALLEST_TEXT_PX = 13
 
+GAP_PX = 2
+"""Between a box and its label."""
+
 _DARK: Colour = (24, 20, 18)
 _LIGHT: Colour = (255, 255, 255)
 
@@ -62,19 +65,20 @@ class Painter:
             # A dark rim keeps a light box visible on a light background.
             cv2.rectangle(canvas, *corners, _DARK, line_px + 2, cv2.LINE_AA)
             cv2.rectangle(canvas, *corners, caption.colour, line_px, cv2.LINE_AA)
-        taken: list[Box] = []
+        labels: list[Box] = []
         for caption in captions:
             if caption.text:
-                taken.append(self._label(canvas, caption, taken))
+                others = [other.box for other in captions if other is not caption]
+                labels.append(self._label(canvas, caption, labels, others))
         return canvas
 
-    def _label(self, canvas: UInt8Array, caption: Caption, taken: Sequence[Box]) -> Box:
+    def _label(self, canvas: UInt8Array, caption: Caption, labels: Sequence[Box], faces: Sequence[Box]) -> Box:
         height, width = canvas.shape[:2]
         size = max(SMALLEST_TEXT_PX, round(min(height, width) * TEXT_PER_SIDE))
         _, _, text_width, _ = cv2.getTextSize((width, height), caption.text, (0, 0), self._font, size, FONT_WEIGHT)
         pad = max(3, size // 3)
         chip_width, chip_height = text_width + 2 * pad, round(1.25 * size) + pad
-        place = _place(caption.box, (chip_width, chip_height), (width, height), taken)
+        place = _place(caption.box, (chip_width, chip_height), (width, height), labels, faces)
         _rounded(canvas, place, radius=chip_height // 4, colour=caption.colour)
         # Digits and capitals are about 0.72 of the size high: centre those in the chip.
         baseline = round((place.y1 + place.y2) / 2 + 0.36 * size)
@@ -83,18 +87,25 @@ class Painter:
         return place
 
 
-def _place(box: Box, chip: tuple[int, int], picture: tuple[int, int], taken: Sequence[Box]) -> Box:
-    """Where the label goes: above the box, else below it, else inside at its top; the first that is free and in the picture."""
+def _place(box: Box, chip: tuple[int, int], picture: tuple[int, int], labels: Sequence[Box], faces: Sequence[Box]) -> Box:
+    """Where the label goes: the first of some places around its box that hides least of other labels, then of other faces."""
     (chip_width, chip_height), (width, height) = chip, picture
     left = min(max(0.0, box.x1), max(0.0, width - chip_width))
-    tops = (box.y1 - chip_height - 2, box.y2 + 2, box.y1 + 2)
-    places = [Box(left, top, left + chip_width, top + chip_height) for top in tops]
-    inside = [place for place in places if place.y1 >= 0 and place.y2 <= height]
-    free = [place for place in inside if all(place.iou(other) == 0 for other in taken)]
-    if free or inside:
-        return (free or inside)[0]
-    top = min(max(0.0, box.y1), max(0.0, height - chip_height))
-    return Box(left, top, left + chip_width, top + chip_height)
+    above, below = box.y1 - chip_height - GAP_PX, box.y2 + GAP_PX
+    step = chip_height + GAP_PX
+    places = [
+        Box(left, top, left + chip_width, top + chip_height)
+        for top in (above, below, above - step, below + step, box.y1 + GAP_PX)
+        if 0 <= top <= height - chip_height
+    ]
+    if not places:
+        top = min(max(0.0, box.y1), max(0.0, height - chip_height))
+        return Box(left, top, left + chip_width, top + chip_height)
+    return min(places, key=lambda place: (_hidden(place, labels), _hidden(place, faces)))
+
+
+def _hidden(place: Box, others: Sequence[Box]) -> float:
+    return sum(place.iou(other) for other in others)
 
 
 def _rounded(canvas: UInt8Array, box: Box, radius: int, colour: Colour) -> None:
