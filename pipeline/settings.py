@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EngineName = Literal["auto", "cpu", "cuda"]
+EngineName = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 
 class Section(BaseModel):
@@ -79,6 +79,12 @@ class AgeSettings(Section):
         "auto", title="Engine", description="What runs the age model. auto chooses and says which; a named one is used or fails."
     )
     model: str = Field("", title="Model", description="Entry of models.toml; empty takes the default.")
+    precision: Literal["fp16", "fp32"] = Field(
+        "fp16", title="TensorRT precision", description="Arithmetic of TensorRT engines; fp32 is slower and closer to the CPU."
+    )
+    engine_cache_mb: int = Field(
+        2000, ge=100, le=100_000, title="Engine cache", description="MB of built TensorRT engines to keep on disk."
+    )
     threads: int = Field(0, ge=0, le=64, title="Threads", description="CPU threads for the age model; 0 chooses.")
     budget_ms: float = Field(
         18.0,
