@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import cv2
+
 from pipeline.protocols import VideoSource
 from pipeline.settings import SourceSettings
 from pipeline.sources.camera import Camera, list_cameras, open_camera
@@ -37,8 +39,19 @@ def open_source(spec: str, stop: threading.Event, settings: SourceSettings | Non
     Raises:
         SourceError: the source does not exist, or nothing in it can be read.
     """
-    with closing(_open(spec, stop, settings or SourceSettings())) as source:
+    with _quiet_opencv(), closing(_open(spec, stop, settings or SourceSettings())) as source:
         yield source
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """OpenCV writes about cameras and damaged pictures to stderr; our own errors say what to do. (PyAV is silent by itself.)"""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)
 
 
 def _open(spec: str, stop: threading.Event, settings: SourceSettings) -> DemoSource | FilmSource | StillsSource | LiveSource:

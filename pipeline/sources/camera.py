@@ -103,6 +103,8 @@ def find_camera(spec: str, cameras: list[Camera]) -> Camera:
         SourceError: no camera has this name, or several have it.
     """
     wanted = spec.strip().casefold()
+    if not wanted:
+        raise SourceError(f"No source was given. {_existing(cameras)}", _CHOOSE_HINT)
     if wanted.isdecimal():
         known = {camera.index: camera for camera in cameras}
         return known.get(int(wanted), Camera(int(wanted), f"camera {int(wanted)}", ""))
@@ -162,8 +164,6 @@ class _CameraFeed:
 
 
 def _open_capture(index: int) -> Capture:
-    # OpenCV writes its own complaints to stderr; ours say what to do.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2.VideoCapture(index, _BACKEND)
 
 

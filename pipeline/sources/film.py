@@ -227,7 +227,7 @@ def _open(location: str, name: str, state: FileState) -> InputContainer:
                 f"{name} is cut off: its index (moov), which an MP4 keeps at its end, is missing. No picture can be found.",
                 "The recording or the copy was interrupted. Copy the film again, or repair it with a tool such as untrunc.",
             ) from error
-        if isinstance(error, InvalidDataError):
+        if isinstance(error, InvalidDataError | av.error.EOFError):
             raise SourceError(f"{name} is not a film: its content is of no known video format.", _CONVERT_HINT) from error
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise SourceError(f"{name} cannot be opened: {reason}.", "Check the address or path and try again.") from error

@@ -6,6 +6,7 @@ Accepted, in this order: ``demo``; a camera's index; an address with ``://``; an
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -47,6 +48,9 @@ def kind_of(spec: str) -> SourceKind:
 
 def _kind_of_path(spec: str) -> SourceKind:
     path = Path(spec)
+    if not spec.strip():
+        # Path("") would be the current folder, which nobody means.
+        return SourceKind.CAMERA
     if path.is_dir():
         return SourceKind.FOLDER
     if path.suffix.lower() in PICTURE_SUFFIXES:
@@ -75,7 +79,7 @@ def safe_name(spec: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{query}" if query else "")
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts names as people do: picture2 before picture10, capitals beside small letters."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sorts names as people do: picture2 before picture10, capitals beside small letters, ü beside u."""
+    parts = re.split(r"([0-9]+)", unicodedata.normalize("NFKD", name).casefold())
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part), name

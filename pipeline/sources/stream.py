@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import av
@@ -98,11 +99,14 @@ def _connect(spec: str, name: str, stop: threading.Event, settings: SourceSettin
     and closes what it opened.
     """
     attempt = _Attempt(spec, settings)
+    begun_s = time.perf_counter()
     while not attempt.done.wait(_POLL_S):
         if stop.is_set() and attempt.abandon():
             return None
     if attempt.error is not None:
-        raise _cannot_connect(name, attempt.error) from attempt.error
+        # Under RTSP libav reports its own timeout as damaged data.
+        too_late = time.perf_counter() - begun_s >= settings.open_timeout_s
+        raise _cannot_connect(name, av.error.TimeoutError(0, "") if too_late else attempt.error) from attempt.error
     return attempt.container
 
 
