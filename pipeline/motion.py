@@ -24,6 +24,9 @@ carried on for a second, would make a hidden face vanish or fill the picture."""
 
 SMALLEST_PX = 4.0
 
+_FADE = np.array([FADE_S, FADE_S, FADE_SIZE_S, FADE_SIZE_S])
+_FADE.flags.writeable = False
+
 
 class Motion:
     """Centre, size and their velocities of one face.
@@ -89,9 +92,8 @@ class Motion:
 
 def _fade(elapsed_s: float) -> tuple[Float64Array, Float64Array]:
     """How far a velocity carries in that time, in seconds, and what is left of it: (4,) each."""
-    limit = np.array([FADE_S, FADE_S, FADE_SIZE_S, FADE_SIZE_S])
-    kept = np.exp(-max(0.0, elapsed_s) / limit)
-    return limit * (1 - kept), kept
+    kept = np.exp(-max(0.0, elapsed_s) / _FADE)
+    return _FADE * (1 - kept), kept
 
 
 def _place(box: Box) -> Float64Array:
@@ -99,6 +101,6 @@ def _place(box: Box) -> Float64Array:
 
 
 def _box(place: Float64Array) -> Box:
-    x, y, width, height = (float(value) for value in place)
+    x, y, width, height = place.tolist()
     width, height = max(width, SMALLEST_PX), max(height, SMALLEST_PX)
     return Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)

@@ -6,12 +6,14 @@ The size factor is measured; the others are set by looking at faces of real clip
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass
 from enum import Enum
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 
 from pipeline.types import Box, Detection, Float32Array, UInt8Array
 
@@ -118,8 +120,8 @@ def sharpness(face: Float32Array) -> float:
     """Variance of the Laplacian over the variance of the picture; 0 for a flat one."""
     if face.size == 0:
         return 0.0
-    spread = float(face.var())
-    return float(cv2.Laplacian(face, cv2.CV_32F).var()) / spread if spread > 1 else 0.0
+    _, spread = _mean_and_spread(face)
+    return (_mean_and_spread(cv2.Laplacian(face, cv2.CV_32F))[1] / spread) ** 2 if spread > 1 else 0.0
 
 
 def pose_factor(landmarks: Float32Array) -> float:
@@ -138,18 +140,17 @@ def pose_degrees(landmarks: Float32Array) -> tuple[float, float]:
     Args:
         landmarks: (5, 2) pixels. Points that make no face (all on one spot) count as turned away altogether.
     """
-    left_eye, right_eye, nose, left_mouth, right_mouth = (point.astype(np.float64) for point in landmarks)
-    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
-    down = mouth - eyes
-    length = float(np.hypot(*down))
-    if not length >= 1:  # also true for NaN
+    (lx, ly), (rx, ry), (nose_x, nose_y), (mlx, mly), (mrx, mry) = landmarks.tolist()
+    eyes_x, eyes_y = (lx + rx) / 2, (ly + ry) / 2
+    down_x, down_y = (mlx + mrx) / 2 - eyes_x, (mly + mry) / 2 - eyes_y
+    squared = down_x**2 + down_y**2
+    if not squared >= 1:  # also true for NaN
         return 90.0, 90.0
-    down /= length
-    across = np.array([down[1], -down[0]])
-    offset = (nose - eyes) / length
-    yaw = _arcsin_degrees(float(offset @ across) / NOSE_DEPTH)
-    pitch = _arcsin_degrees((float(offset @ down) - NOSE_DOWN) / NOSE_DEPTH)
-    return yaw, pitch
+    # The nose in the frame of the face: along the line from the eyes to the mouth, and across it, in lengths of that line.
+    nose_x, nose_y = nose_x - eyes_x, nose_y - eyes_y
+    along = (nose_x * down_x + nose_y * down_y) / squared
+    across = (nose_x * down_y - nose_y * down_x) / squared
+    return _arcsin_degrees(across / NOSE_DEPTH), _arcsin_degrees((along - NOSE_DOWN) / NOSE_DEPTH)
 
 
 def score_factor(score: float) -> float:
@@ -174,7 +175,8 @@ def exposure_factor(face: Float32Array) -> float:
     """
     if face.size == 0:
         return 0.0
-    return _curve(float(face.mean()), BRIGHTNESS, BRIGHTNESS_WEIGHT) * _curve(float(face.std()), CONTRAST, CONTRAST_WEIGHT)
+    mean, spread = _mean_and_spread(face)
+    return _curve(mean, BRIGHTNESS, BRIGHTNESS_WEIGHT) * _curve(spread, CONTRAST, CONTRAST_WEIGHT)
 
 
 def _grey_face(image: UInt8Array, box: Box) -> Float32Array:
@@ -192,10 +194,22 @@ def _grey_face(image: UInt8Array, box: Box) -> Float32Array:
     return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.float32)
 
 
+def _mean_and_spread(picture: MatLike) -> tuple[float, float]:
+    # numpy's mean and std take five times longer on pictures this small.
+    mean, spread = cv2.meanStdDev(picture)
+    return float(mean[0, 0]), float(spread[0, 0])
+
+
 def _arcsin_degrees(sine: float) -> float:
     return math.degrees(math.asin(min(1.0, max(-1.0, sine))))
 
 
 def _curve(value: float, points: tuple[float, ...], weights: tuple[float, ...]) -> float:
-    """Straight lines through (points, weights), level beyond the ends."""
-    return float(np.interp(value, points, weights))
+    """Straight lines through (points, weights), level beyond the ends. (For single numbers ten times faster than numpy's.)"""
+    right = bisect.bisect_left(points, value)
+    if right == 0:
+        return weights[0]
+    if right == len(points):
+        return weights[-1]
+    share = (value - points[right - 1]) / (points[right] - points[right - 1])
+    return weights[right - 1] + share * (weights[right] - weights[right - 1])
