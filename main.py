@@ -130,6 +130,7 @@ def _window(arguments: argparse.Namespace) -> int:
 
 def _analyze(arguments: argparse.Namespace) -> int:
     from pipeline.batch import Batch, BatchOptions, check
+    from pipeline.outputs import check_output
 
     settings = _settings(arguments)
     options = BatchOptions(
@@ -142,6 +143,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
         reuse=arguments.resume,
     )
     check(arguments.sources, options)
+    if arguments.stats is not None:
+        check_output(arguments.stats)
     from pipeline.console import Progressing, print_persons
     from pipeline.observations import persons
     from pipeline.store import SessionLog
