@@ -6,6 +6,7 @@ what tests measure against.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -99,39 +100,19 @@ class DemoSource:
             yield Frame(as_readonly(image), index / FPS, index, NAME, wall_time_s=time.time())
 
 
-class Studio:
-    """Makes the pictures of the demo. The same index gives the same picture, in any order."""
+class Scene:
+    """The two people at any moment: who is in front of whom, and whose face can be seen."""
 
     def __init__(self) -> None:
-        self._room = paint_room()
-        self._portraits = {actor.name: Portrait(actor) for actor in _CAST}
-        rng = np.random.default_rng(_SEED)
-        shape = (HEIGHT_PX + _NOISE_ROOM_PX, WIDTH_PX + _NOISE_ROOM_PX, 3)
-        noise = rng.standard_normal(shape, dtype=np.float32)
-        self._noise = np.asarray(cv2.convertScaleAbs(noise * _NOISE_SIGMA + _NOISE_MEAN), np.uint8)
-        self._noise_at = rng.integers(0, _NOISE_ROOM_PX, (FRAME_COUNT, 2))
+        self.portraits = {actor.name: Portrait(actor) for actor in _CAST}
 
-    def picture(self, index: int) -> UInt8Array:
-        """(720, 1280, 3) uint8 BGR, own memory."""
-        time_s = index / FPS
-        frame = self._room.copy()
-        pillar = slice(int(PILLAR.x1), int(PILLAR.x2))
-        people = _by_depth(time_s)
-        for actor, placed in people:
-            if placed.face_px < _BEFORE_PILLAR_PX:
-                self._portraits[actor.name].draw(frame, placed, COUNTER_TOP_PX)
-        frame[:COUNTER_TOP_PX, pillar] = self._room[:COUNTER_TOP_PX, pillar]
-        for actor, placed in people:
-            if placed.face_px >= _BEFORE_PILLAR_PX:
-                self._portraits[actor.name].draw(frame, placed, COUNTER_TOP_PX)
-        exposure = 1 + 0.05 * np.sin(2 * np.pi * time_s / 11) + 0.015 * np.sin(2 * np.pi * time_s / 2.3)
-        top, left = self._noise_at[index % FRAME_COUNT]
-        noise = self._noise[top : top + HEIGHT_PX, left : left + WIDTH_PX]
-        return np.asarray(cv2.add(cv2.convertScaleAbs(frame, alpha=float(exposure), beta=-_NOISE_MEAN), noise), np.uint8)
+    def people(self, time_s: float) -> list[tuple[Actor, Pose]]:
+        """Both, the farther one first."""
+        return sorted(((actor, pose(actor, time_s)) for actor in _CAST), key=lambda person: person[1].face_px)
 
     def truth(self, time_s: float) -> tuple[Truth, ...]:
-        """Where both people are at that time, and whether their faces can be seen."""
-        people = _by_depth(time_s)
+        """Where both are, sorted by name."""
+        people = self.people(time_s)
         found: list[Truth] = []
         for place, (actor, placed) in enumerate(people):
             points = _grid(placed.face)
@@ -139,19 +120,45 @@ class Studio:
             if placed.face_px < _BEFORE_PILLAR_PX:
                 seen &= (points[:, 0] < PILLAR.x1) | (points[:, 0] >= PILLAR.x2)
             for other, in_front in people[place + 1 :]:
-                seen &= self._portraits[other.name].covers(in_front, points) == 0
+                seen &= self.portraits[other.name].covers(in_front, points) == 0
             found.append(Truth(actor.name, actor.age, placed.face, bool(seen.mean() >= _SEEN_SHARE)))
         return tuple(sorted(found))
 
 
+class Studio:
+    """Makes the pictures of the demo. The same index gives the same picture, in any order."""
+
+    def __init__(self) -> None:
+        self._scene = Scene()
+        self._room = paint_room()
+        rng = np.random.default_rng(_SEED)
+        shape = (HEIGHT_PX + _NOISE_ROOM_PX, WIDTH_PX + _NOISE_ROOM_PX, 3)
+        noise = rng.standard_normal(shape, dtype=np.float32)
+        self._noise = np.asarray(cv2.convertScaleAbs(noise, alpha=_NOISE_SIGMA, beta=_NOISE_MEAN), np.uint8)
+        self._noise_at = rng.integers(0, _NOISE_ROOM_PX, (FRAME_COUNT, 2))
+
+    def picture(self, index: int) -> UInt8Array:
+        """(720, 1280, 3) uint8 BGR, own memory."""
+        time_s = index / FPS
+        frame = self._room.copy()
+        people = self._scene.people(time_s)
+        for actor, placed in people:
+            if placed.face_px < _BEFORE_PILLAR_PX:
+                self._scene.portraits[actor.name].draw(frame, placed, COUNTER_TOP_PX)
+        pillar = slice(int(PILLAR.x1), int(PILLAR.x2))
+        frame[:COUNTER_TOP_PX, pillar] = self._room[:COUNTER_TOP_PX, pillar]
+        for actor, placed in people:
+            if placed.face_px >= _BEFORE_PILLAR_PX:
+                self._scene.portraits[actor.name].draw(frame, placed, COUNTER_TOP_PX)
+        exposure = 1 + 0.05 * math.sin(2 * math.pi * time_s / 11) + 0.015 * math.sin(2 * math.pi * time_s / 2.3)
+        top, left = self._noise_at[index % FRAME_COUNT]
+        noise = self._noise[top : top + HEIGHT_PX, left : left + WIDTH_PX]
+        return np.asarray(cv2.add(cv2.convertScaleAbs(frame, alpha=exposure, beta=-_NOISE_MEAN), noise), np.uint8)
+
+
 def truth(time_s: float) -> tuple[Truth, ...]:
-    """What is to be seen at that time: one entry per person, sorted by name. For many times, keep a `Studio`."""
-    return Studio().truth(time_s)
-
-
-def _by_depth(time_s: float) -> list[tuple[Actor, Pose]]:
-    """Farthest first."""
-    return sorted(((actor, pose(actor, time_s)) for actor in _CAST), key=lambda person: person[1].face_px)
+    """What is to be seen at that time: one entry per person, sorted by name. For many times keep a `Scene`."""
+    return Scene().truth(time_s)
 
 
 def _grid(box: Box) -> Float64Array:

@@ -154,7 +154,7 @@ class Portrait:
     """
 
     def __init__(self, actor: Actor) -> None:
-        path = _ASSETS / actor.portrait
+        path = self.path = _ASSETS / actor.portrait
         data = path.read_bytes() if path.is_file() else b""
         cut_out = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
         if cut_out is None or cut_out.ndim != 3 or cut_out.shape[2] != 4:
