@@ -24,7 +24,11 @@ class SourceSettings(Section):
         30.0, ge=1, le=240, title="Camera rate", description="Asked of the camera in frames per second; it may give another rate."
     )
     open_timeout_s: float = Field(
-        10.0, gt=0, le=120, title="Wait for a stream", description="Seconds in which a network stream must answer."
+        10.0,
+        gt=0,
+        le=120,
+        title="Wait for a source",
+        description="Seconds in which a stream must answer or a camera give a picture.",
     )
     lost_after_s: float = Field(
         2.0,

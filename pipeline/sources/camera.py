@@ -133,7 +133,7 @@ class _CameraFeed:
     ) -> None:
         self._capture = capture
         self._stop = stop
-        self._lost_after_s = settings.lost_after_s
+        self._first_within_s = settings.open_timeout_s
         self._delivered = False
         if not capture.isOpened():
             capture.release()
@@ -150,7 +150,7 @@ class _CameraFeed:
 
     def read(self) -> UInt8Array | None:
         """The next picture; a camera that never gave one is waited for, one that did and stops is lost."""
-        deadline_s = time.perf_counter() + self._lost_after_s
+        deadline_s = time.perf_counter() + self._first_within_s
         while True:
             ok, image = self._capture.read()
             if ok and image is not None and image.size:

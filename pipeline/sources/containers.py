@@ -12,6 +12,12 @@ from typing import BinaryIO
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 
+_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"meta", b"uuid", b"free", b"skip", b"wide"})
+"""Types of boxes at the top level. Anything else is padding that some cameras append, and its length means nothing."""
+
+_RIFF_SLACK = 8
+"""Bytes by which writers of AVI miscount."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileState:
@@ -42,12 +48,13 @@ def file_state(path: Path) -> FileState:
     with path.open("rb") as file:
         head = file.read(12)
         file.seek(0)
-        if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}:
+        if head[4:8] in _BOXES:
             return _boxes(file, size)
         if head[:4] == _EBML:
             return FileState(missing_bytes=max(0, _segment_end(file) - size))
         if head[:4] == b"RIFF":
-            return FileState(missing_bytes=max(0, int.from_bytes(head[4:8], "little") + 8 - size))
+            missing = int.from_bytes(head[4:8], "little") + 8 - size
+            return FileState(missing_bytes=missing if missing > _RIFF_SLACK else 0)
     return FileState()
 
 
@@ -57,6 +64,8 @@ def _boxes(file: BinaryIO, size: int) -> FileState:
     while position + 8 <= size:
         file.seek(position)
         header = file.read(16)
+        if header[4:8] not in _BOXES:
+            break
         length = int.from_bytes(header[:4], "big")
         has_index |= header[4:8] in {b"moov", b"moof"}
         if length == 1:

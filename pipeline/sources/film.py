@@ -41,10 +41,14 @@ _MOST_FPS = 1000.0
 _CLOCK_JUMP_S = 1.0
 """Timestamps that fall back further than this begin a new count (joined recordings); smaller ones are a muxer's slip."""
 
+_HIDDEN_SHARE = 0.1
+"""Some codecs send pictures that are only there to predict others from; more than this share of the packets is damage."""
+
 _NUDGE_S = 1e-4
 """Step for a picture whose timestamp does not come after the one before: far below the shortest real interval."""
 
-_WEB_TIMEOUT_S = 10.0
+_WEB_TIMEOUT_S = 5.0
+"""Longest silence of a web server, and so the longest that `stop` waits there."""
 
 _CONVERT_HINT = "Check that it plays in a video player; if it does, convert it to MP4 (H.264) and try again."
 
@@ -75,6 +79,7 @@ class FilmSource:
         self._container = _open(str(self._path or spec), self._name, self._state)
         self._broke_off = False
         self._damaged = 0
+        self._packets = 0
         try:
             self._stream = _film_track(self._container, self._name)
             # Frame threads decode fastest; the delay of a few pictures that they bring does not matter for a film.
@@ -118,14 +123,22 @@ class FilmSource:
             time_s = self._clock.time_of(picture)
             yield Frame(self._converter.convert(picture), time_s, index, self._name, wall_time_s=time.time())
             index += 1
-        if self._damaged:
-            _log.warning("%s: %d damaged pictures were left out.", self._name, self._damaged)
-        if self._broke_off or self._state.cut_off:
+        missing = max(self._packets - index, self._damaged)
+        if self._damaged or missing > _HIDDEN_SHARE * self._packets:
+            _log.warning("%s: %d of %d pictures are damaged and were left out.", self._name, missing, self._packets)
+        if (self._broke_off or self._state.cut_off) and self._is_short(index, time_s):
             whole = f" of {self._info.duration_s:.1f} s" if self._info.duration_s else ""
             raise SourceError(
                 f"{self._name} is cut off: it ends after {time_s:.1f} s{whole}, in the middle of its data.",
                 f"The {index} pictures up to there were read. For the rest, copy or download the film again.",
             )
+
+    def _is_short(self, count: int, last_s: float) -> bool:
+        """Whether pictures are missing at the end; a file may also lose what comes after them, which nobody misses."""
+        if self._stream.frames:
+            return count + self._damaged < self._stream.frames
+        duration_s = self._info.duration_s
+        return duration_s is None or last_s + 2 * _frame_s(self._stream) < duration_s
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Decodes packet by packet, since one damaged packet must not end the film."""
@@ -139,16 +152,17 @@ class FilmSource:
                 return
             if packet is None:
                 return
+            self._packets += packet.size > 0
             yield from self._pictures_of(packet)
 
     def _pictures_of(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         try:
             return self._stream.decode(packet)
-        except InvalidDataError:
-            self._damaged += 1
-            return []
         except av.error.EOFError:
             # Flushed before, by the demuxer's own last packet.
+            return []
+        except FFmpegError:
+            self._damaged += 1
             return []
 
     def _describe(self, image: UInt8Array) -> SourceInfo:
@@ -236,7 +250,9 @@ def _open(location: str, name: str, state: FileState) -> InputContainer:
 def _film_track(container: InputContainer, name: str) -> VideoStream:
     """The first track of moving pictures; an audio file's cover is none."""
     tracks = [track for track in container.streams.video if not track.disposition & Disposition.attached_pic]
-    tracks = [track for track in tracks if track.codec_context is not None]
+    if tracks and not any(track.codec_context for track in tracks):
+        raise SourceError(f"{name} is in a video format that this program has no decoder for.", _CONVERT_HINT)
+    tracks = [track for track in tracks if track.codec_context]
     if not tracks:
         held = "sound only" if container.streams.audio else "no pictures"
         raise SourceError(f"{name} is not a film: it holds {held}.", "Choose a video file, a picture or a folder of pictures.")

@@ -72,7 +72,7 @@ class LiveSource:
         if first is None and not self._stop.is_set():
             self._disconnect()
             raise SourceError(
-                f"{name} was opened, but no picture came within {settings.lost_after_s:g} s.",
+                f"{name} was opened, but sends no pictures.",
                 "Check that no other program uses it and that it is switched on, then try again.",
             )
         height, width = first.shape[:2] if first is not None else (0, 0)

@@ -62,7 +62,8 @@ class _StreamFeed:
         stream = container.streams.video[0]
         # Not FRAME threads, which films use: they hold back as many pictures as there are cores.
         stream.thread_type = "SLICE"
-        rate = stream.average_rate or stream.guessed_rate
+        # MJPEG carries no rate; libav makes one up.
+        rate = None if container.format.name == "mpjpeg" else stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate and 0 < rate <= _MOST_FPS else None
         self._converter = BgrConverter(stream.sample_aspect_ratio)
         self._pictures = self._decode()
@@ -86,7 +87,7 @@ class _StreamFeed:
         for packet in self._container.demux(stream):
             try:
                 pictures = stream.decode(packet)
-            except InvalidDataError:
+            except FFmpegError:
                 # Lost packets damage pictures until the next key frame; the connection itself is sound.
                 continue
             yield from pictures

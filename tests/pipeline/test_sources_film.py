@@ -203,7 +203,15 @@ class TestBroken:
         assert caught.value.hint.startswith(f"The {len(frames)} pictures up to there were read.")
         assert capfd.readouterr().err == ""
 
-    def test_damaged_packets_are_left_out(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_what_is_lost_after_the_last_picture_is_not_missed(self, tmp_path: Path) -> None:
+        path = write_film(tmp_path / "film.mp4", noisy(10), options={"movflags": "faststart"})
+        path.write_bytes(path.read_bytes() + struct.pack(">I4s", 4000, b"free") + bytes(100))
+        assert file_state(path).cut_off
+        assert len(read(path)) == 10
+
+    def test_damaged_packets_are_left_out_and_counted(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
         path = write_film(tmp_path / "film.avi", noisy(40), codec="mjpeg", pix_fmt="yuvj420p", time_base=Fraction(1, 25))
         data = bytearray(path.read_bytes())
         starts = [place for place in range(len(data) - 2) if data[place : place + 3] == b"\xff\xd8\xff"]
@@ -212,6 +220,9 @@ class TestBroken:
         path.write_bytes(data)
         times_s = [frame.time_s for frame in read(path)]
         assert 35 <= len(times_s) < 40
+        assert [record.message for record in caplog.records] == [
+            f"film.avi: {40 - len(times_s)} of 40 pictures are damaged and were left out."
+        ]
         assert times_s[-1] == pytest.approx(39 / 25)
         assert capfd.readouterr().err == ""
 
@@ -248,6 +259,9 @@ class TestContainers:
         large = tmp_path / "large.mp4"
         large.write_bytes(head + struct.pack(">I4sQ", 1, b"mdat", 1000) + bytes(84))
         assert file_state(large).missing_bytes == 900
+        junk = tmp_path / "junk.mp4"
+        junk.write_bytes(head + b"\x70\0\0\0GoPr" + bytes(20))
+        assert not file_state(junk).cut_off
         open_end = tmp_path / "open.mp4"
         open_end.write_bytes(head + struct.pack(">I4s", 0, b"mdat") + bytes(92))
         assert not file_state(open_end).cut_off
