@@ -27,7 +27,7 @@ from pipeline.arguments import parse
 from pipeline.errors import AppError, LogError, SettingsError
 
 if TYPE_CHECKING:
-    from engines.age import FaceNetAgeEngine
+    from engines.choose import LiveAgeEngine
     from engines.mtcnn import MtcnnDetector
     from pipeline.analyzer import Analyzer
     from pipeline.protocols import EngineInfo, FrameAnalyzer
@@ -65,7 +65,7 @@ class Models:
     """The loaded detector and age engine (see `pipeline.batch.Models`)."""
 
     detector: MtcnnDetector
-    age_engine: FaceNetAgeEngine
+    age_engine: LiveAgeEngine
     settings: Settings
 
     @property
@@ -80,24 +80,26 @@ class Models:
 
 
 @contextmanager
-def open_models(settings: Settings, folder: Path | None = None) -> Iterator[Models]:
+def open_models(settings: Settings, folder: Path | None = None, serve_while_building: bool = False) -> Iterator[Models]:
     """Loads the detector and the age engine for the thread that enters.
 
     Args:
         folder: with models.toml and the files; None takes the ones that come with the program.
+        serve_while_building: the CPU serves while a TensorRT engine is built; otherwise this waits for it.
 
     Raises:
         EngineError: the engine that was asked for cannot run here.
         ModelFileError: a model file is missing or damaged.
         SettingsError: there is no such model.
     """
-    from engines.choose import open_age_engine
+    from engines.choose import open_age_engine, open_detector
     from engines.models import MODELS_FOLDER
-    from engines.mtcnn import MtcnnDetector
 
     folder = folder or MODELS_FOLDER
-    with closing(open_age_engine(settings.age, folder)) as age_engine:
-        detector = MtcnnDetector.load(settings.detector.smallest_face_px, settings.detector.threads, folder)
+    with (
+        closing(open_age_engine(settings.age, folder, serve_while_building=serve_while_building)) as age_engine,
+        open_detector(settings, age_engine.info.name, folder) as detector,
+    ):
         yield Models(detector, age_engine, settings)
 
 
@@ -106,7 +108,7 @@ def open_analyzer(settings: Settings, folder: Path | None = None) -> Iterator[Fr
     """An analyzer for one run in the window, where frames come in real time. Raises as `open_models`."""
     from pipeline.store import Numbers
 
-    with open_models(settings, folder) as models:
+    with open_models(settings, folder, serve_while_building=True) as models:
         yield models.analyzer(live=True, first=Numbers(person=1, track=1))
 
 
@@ -248,23 +250,20 @@ def _settings_list(_: argparse.Namespace) -> int:
     return OK
 
 
-def _engine_info(arguments: argparse.Namespace) -> int:
-    from engines.models import MODELS_FOLDER, read_models_file
-    from pipeline.console import print_table
+def _engine(arguments: argparse.Namespace) -> int:
+    from engines import commands
+    from engines.models import MODELS_FOLDER
 
-    folder = arguments.models or MODELS_FOLDER
-    with open_models(_settings(arguments), folder) as models:
-        runtime = models.age_engine.runtime.info
-        print(f"Engine: {models.engine.label}, model {models.engine.model}: {models.engine.reason}.")
-        print(f"Runs on: {runtime.runtime}, {runtime.device}")
-    print_table(
-        ("Model", "Kind", "Precision", "Size", "Licence"),
-        [
-            (name, entry.kind, entry.precision, f"{(folder / entry.file).stat().st_size / 1e6:.1f} MB", entry.licence)
-            for name, entry in read_models_file(folder).models.items()
-            if (folder / entry.file).exists()
-        ],
-    )
+    folder = arguments.models if getattr(arguments, "models", None) is not None else MODELS_FOLDER
+    match arguments.action:
+        case "info":
+            commands.info(_settings(arguments).age, folder)
+        case "build":
+            commands.build(folder, arguments.model, arguments.precision, arguments.targets, arguments.out)
+        case "list":
+            commands.list_engines()
+        case "check":
+            commands.check(folder, arguments.model, arguments.precision)
     return OK
 
 
@@ -276,7 +275,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sessions export": _sessions_export,
     "sessions delete": _sessions_delete,
     "settings": _settings_list,
-    "engine info": _engine_info,
+    **dict.fromkeys(("engine info", "engine build", "engine list", "engine check"), _engine),
 }
 
 
@@ -307,7 +306,8 @@ def _stop_on_signals() -> Iterator[_Stop]:
     """Ctrl-C, a request to terminate and a closed terminal end the work in good order; a second Ctrl-C is obeyed at once."""
     stop = _Stop()
     signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, stop) for number in signals}
+    # What the shell told this process to ignore (nohup, a background job) stays ignored.
+    before = {number: signal.signal(number, stop) for number in signals if signal.getsignal(number) != signal.SIG_IGN}
     try:
         yield stop
     finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import onnxruntime as ort
@@ -10,17 +11,18 @@ import onnxruntime as ort
 from engines.age import FaceNetAgeEngine
 from engines.cuda import open_cuda
 from engines.models import MODELS_FOLDER, Model, load_model, read_models_file
+from engines.mtcnn import MtcnnDetector
 from engines.onnx_runtime import PROVIDERS, OnnxRuntime
 from engines.runtime import TensorRuntime
 from engines.swap import SwappingAgeEngine
 from engines.tensorrt.background import BuildProcess, worker_command
 from engines.tensorrt.cache import EngineCache
-from engines.tensorrt.loader import check_parity, open_runtime, order_for, was_compared
+from engines.tensorrt.loader import OwnedRuntime, check_parity, load_detector, open_runtime, order_for, was_compared
 from engines.tensorrt.progress import Progress
 from engines.tensorrt.ready import Probes, Ready, check_ready
 from pipeline.errors import EngineError, SettingsError
 from pipeline.protocols import EngineInfo
-from pipeline.settings import AgeSettings
+from pipeline.settings import AgeSettings, Settings
 
 LiveAgeEngine = FaceNetAgeEngine | SwappingAgeEngine
 
@@ -66,6 +68,27 @@ def open_age_engine(
     return _open_onnx(settings, folder, "cpu", f"{why_not}; the CPU runs the age model")
 
 
+@contextmanager
+def open_detector(settings: Settings, engine: str, folder: Path = MODELS_FOLDER) -> Iterator[MtcnnDetector]:
+    """The face detector beside an age engine: on TensorRT if that runs the age model, else on the CPU.
+
+    Args:
+        engine: name of the age engine, as in its info.
+
+    Raises:
+        EngineError: it cannot run here.
+        ModelFileError: a file is missing or damaged.
+        OutputError: the engine cache cannot be written.
+    """
+    if engine != "tensorrt":
+        yield MtcnnDetector.load(settings.detector.smallest_face_px, settings.detector.threads, folder)
+        return
+    ready = check_ready()
+    cache = EngineCache(limit_bytes=settings.age.engine_cache_mb * 1_000_000)
+    with closing(open_cuda()) as cuda, load_detector(ready, settings.detector.smallest_face_px, folder, cache, cuda) as detector:
+        yield detector
+
+
 def load_age_model(settings: AgeSettings, folder: Path, engine: str) -> Model:
     """The model that an engine runs: the one that the settings name, or the default for CPU or GPU.
 
@@ -94,7 +117,7 @@ class _Tensorrt:
         self._order = order_for(ready, load_age_model(settings, folder, "tensorrt"), settings.precision)
 
     def open(self, serve_while_building: bool, reason: str) -> LiveAgeEngine:
-        if serve_while_building and self._cache.find(self._order.key) is None:
+        if serve_while_building and not self._cache.holds(self._order.key):
             settings = self._settings.model_copy(update={"model": ""})  # the model of the settings may be one for GPUs only
             serving = _open_onnx(settings, self._folder, "cpu", reason)
             model, limit_mb = self._order.model.name, self._settings.engine_cache_mb
@@ -105,14 +128,14 @@ class _Tensorrt:
     def _open(self, reason: str) -> FaceNetAgeEngine:
         order = self._order
         with ExitStack() as opened:
-            cuda = open_cuda()
-            opened.callback(cuda.close)
+            cuda = opened.enter_context(closing(open_cuda()))
             runtime = open_runtime(self._ready, order, self._cache, cuda, progress=self._progress)
             opened.callback(runtime.close)
             if not was_compared(order, self._cache):
                 check_parity(runtime, order, self._cache)
-            engine = _engine(runtime, order.model, "tensorrt", order.precision, reason)
-            return engine.owning(opened.pop_all())
+            engine = _engine(OwnedRuntime(runtime, cuda), order.model, "tensorrt", order.precision, reason)
+            opened.pop_all()  # from here on the engine closes them
+            return engine
 
 
 def _engine(runtime: TensorRuntime, model: Model, name: str, precision: str, reason: str) -> FaceNetAgeEngine:

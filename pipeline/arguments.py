@@ -112,9 +112,23 @@ def _parser(version: str) -> argparse.ArgumentParser:
 
     commands.add_parser("settings", help="list all settings with their defaults and ranges")
 
-    engine = commands.add_parser("engine", help="what runs the models here, and why")
+    engine = commands.add_parser("engine", help="what runs the models here and why; TensorRT engines")
     engines = engine.add_subparsers(metavar="ACTION", dest="action", required=True)
-    _add_settings(engines.add_parser("info", help="the engine that would run, its models and their licences"))
+    _add_settings(engines.add_parser("info", help="the engine that would run, why, what is installed, models and licences"))
+    build = engines.add_parser("build", help="build a TensorRT engine; TensorRT for RTX needs no GPU for it")
+    build.add_argument("--precision", choices=("fp16", "fp32"), default="fp16", help="arithmetic of the engine (fp16)")
+    build.add_argument(
+        "--for",
+        dest="targets",
+        metavar="SM,…",
+        help="compute capabilities such as sm86,sm89,sm120; without it, this machine's GPU",
+    )
+    build.add_argument("--out", type=Path, metavar="FILE", help="write it there instead of into the engine cache")
+    _add_models(build, "model to build; the age model for GPUs if not given")
+    engines.add_parser("list", help="the TensorRT engines in the cache")
+    check = engines.add_parser("check", help="compare TensorRT with ONNX Runtime on the same faces")
+    check.add_argument("--precision", choices=("fp16", "fp32"), default="fp16", help="which engine (fp16)")
+    _add_models(check, "age model to compare; the one for GPUs if not given")
     return parser
 
 
@@ -140,7 +154,16 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help=f"any setting; `{PROGRAM} settings` lists them",
     )
-    group.add_argument("--models", type=Path, metavar="FOLDER", help="folder with models.toml and the model files")
+    _add_models_folder(group)
+
+
+def _add_models(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--model", default="", metavar="NAME", help=text)
+    _add_models_folder(parser)
+
+
+def _add_models_folder(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="folder with models.toml and the model files")
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:

@@ -55,20 +55,31 @@ class EngineCache:
         return self.folder / key.file_name
 
     def find(self, key: EngineKey) -> Engine | None:
-        """The engine of that key, None if it has to be built. A damaged file is deleted."""
-        path = self.path(key)
-        try:
-            engine = read_engine(path)
-        except FileNotFoundError:
-            return None
-        except EngineError:
-            self.discard(path)
-            return None
-        if engine.manifest.key != key:  # the name is a digest of the key: somebody renamed a file
-            self.discard(path)
-            return None
-        os.utime(path)
-        return engine
+        """The engine of that key, or a portable one for its targets and others; None if it has to be built.
+
+        A damaged file is deleted.
+        """
+        for path in self._candidates(key):
+            try:
+                engine = read_engine(path)
+            except FileNotFoundError:
+                continue
+            except EngineError:
+                self.discard(path)
+                continue
+            if engine.manifest.key.serves(key):
+                os.utime(path)
+                return engine
+        return None
+
+    def holds(self, key: EngineKey) -> bool:
+        """Whether there seems to be an engine for that key; its bytes are not checked."""
+        return any(path.exists() for path in self._candidates(key))
+
+    def _candidates(self, key: EngineKey) -> list[Path]:
+        exact = self.path(key)
+        wider = [entry.path for entry in self.entries() if entry.manifest is not None and entry.manifest.key.serves(key)]
+        return [exact, *(path for path in wider if path != exact)]
 
     def get(self, key: EngineKey, build: Callable[[], Engine]) -> Engine:
         """The engine of that key, built if need be: once, even if two processes ask at the same time.
@@ -95,6 +106,11 @@ class EngineCache:
         write_engine(path, engine)
         self._trim(keep=path)
         return path
+
+    def reject(self, key: EngineKey) -> None:
+        """Deletes what `find` would give: TensorRT refused it."""
+        for path in self._candidates(key):
+            self.discard(path)
 
     def discard(self, path: Path) -> None:
         """Deletes an engine and what lies beside it."""

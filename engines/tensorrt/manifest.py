@@ -70,6 +70,10 @@ class EngineKey(_Facts):
         digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
         return f"{self.model}-{self.precision}-{'-'.join(f'sm{sm}' for sm in self.targets)}-{digest}.engine"
 
+    def serves(self, wanted: EngineKey) -> bool:
+        """Whether an engine of this key can be used where `wanted` is asked for: the same, for more targets perhaps."""
+        return set(wanted.targets) <= set(self.targets) and self == wanted.model_copy(update={"targets": self.targets})
+
 
 class TensorFacts(_Facts):
     """One input or output. Free dimensions are -1; `least` and `most` are an input's ends of the profile."""

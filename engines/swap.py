@@ -1,0 +1,81 @@
+"""An age engine that serves at once and changes to a faster one, between two frames, when that is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from engines.age import FaceNetAgeEngine
+from engines.runtime import TensorRuntime
+from engines.tensorrt.background import BuildState
+from pipeline.errors import AppError
+from pipeline.protocols import EngineInfo
+from pipeline.types import AgeEstimate, Float32Array, UInt8Array
+
+
+class Build(Protocol):
+    """A build that goes on elsewhere, see `engines.tensorrt.background.BuildProcess`."""
+
+    @property
+    def state(self) -> BuildState: ...
+
+    def cancel(self) -> None: ...
+
+
+class SwappingAgeEngine:
+    """Estimates with one engine until another is there. One thread, like every engine: the new one is opened in it as well.
+
+    Args:
+        serving: estimates from the first frame on; closed when the other one is there.
+        build: makes the other one.
+        open_built: opens it, once it is built.
+    """
+
+    def __init__(self, serving: FaceNetAgeEngine, build: Build, open_built: Callable[[], FaceNetAgeEngine]) -> None:
+        self._engine = serving
+        self._build: Build | None = build
+        self._open_built = open_built
+        self._why = serving.info.reason
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs now; `reason` tells how far the build is, or why it failed."""
+        if self._build is not None:
+            done = self._build.state.share
+            return replace(self._engine.info, reason=f"{self._why}; the TensorRT engine is being built ({done:.0%})")
+        return replace(self._engine.info, reason=self._why)
+
+    @property
+    def runtime(self) -> TensorRuntime:
+        """Of the engine that runs now."""
+        return self._engine.runtime
+
+    def estimate(self, image: UInt8Array, landmarks: Sequence[Float32Array]) -> list[AgeEstimate]:
+        self._swap_if_built()
+        return self._engine.estimate(image, landmarks)
+
+    def close(self) -> None:
+        """Gives up the build if it still goes on."""
+        if self._build is not None:
+            self._build.cancel()
+            self._build = None
+        self._engine.close()
+
+    def _swap_if_built(self) -> None:
+        if self._build is None or not ((state := self._build.state).built or state.error is not None):
+            return
+        self._build.cancel()  # it has ended; this joins its thread
+        self._build = None
+        error = state.error
+        if error is None:
+            try:
+                built = self._open_built()
+            except AppError as failure:  # the one that serves goes on serving, and says why
+                error = failure
+            else:
+                before, self._engine = self._engine, built
+                self._why = built.info.reason
+                before.close()
+                return
+        self._why = f"{self._why}; TensorRT does not run: {error.message}"
