@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
@@ -37,6 +38,7 @@ class BgrConverter:
         known = pixel_shape is not None and _SPREAD_PIXELS[0] < pixel_shape < _SPREAD_PIXELS[1]
         self._pixel_shape = float(pixel_shape) if known and pixel_shape is not None else 1.0
         self._reformatter = VideoReformatter()
+        self._turn: _Turn | None = None
 
     def convert(self, frame: VideoFrame) -> UInt8Array:
         """The picture as it is meant to be seen: rotation applied, pixels square, transparent parts on white.
@@ -48,7 +50,11 @@ class BgrConverter:
         image = self._pixels(frame, "bgra" if has_alpha else "bgr24")
         if has_alpha:
             image = on_white(image)
-        return as_readonly(np.ascontiguousarray(_upright(image, frame)))
+        if self._turn is None:
+            # Once per stream: asking a frame for its side data ties it into a reference cycle, and its memory stays until
+            # the garbage collector comes by, hundreds of megabytes later (PyAV 18).
+            self._turn = _display_turn(frame)
+        return as_readonly(np.ascontiguousarray(self._turn.apply(image)))
 
     def _pixels(self, frame: VideoFrame, layout: str) -> UInt8Array:
         unnamed = frame.colorspace == _UNSPECIFIED_COLOURS and frame.height > _BROADCAST_HEIGHT_PX
@@ -86,20 +92,31 @@ def on_white(image: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.add(shown, cv2.bitwise_not(weight)), np.uint8)
 
 
-def _upright(image: UInt8Array, frame: VideoFrame) -> UInt8Array:
-    """Applies the display matrix: phones film on their side and say so there, front cameras may mirror."""
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """How a stored picture is to be laid: first transposed, then mirrored."""
+
+    transposed: bool
+    mirror_x: bool
+    mirror_y: bool
+
+    def apply(self, image: UInt8Array) -> UInt8Array:
+        if self.transposed:
+            image = np.asarray(cv2.transpose(image), np.uint8)
+        if self.mirror_x or self.mirror_y:
+            image = np.asarray(cv2.flip(image, -1 if self.mirror_x and self.mirror_y else int(self.mirror_x)), np.uint8)
+        return image
+
+
+def _display_turn(frame: VideoFrame) -> _Turn:
+    """What the display matrix asks for: phones film on their side and say so there, front cameras may mirror."""
     # PyAV's annotation names one kind of side data only.
     matrix = cast("Mapping[Type, Buffer]", frame.side_data).get(Type.DISPLAYMATRIX)
     if matrix is None:
-        return image
+        return _Turn(transposed=False, mirror_x=False, mirror_y=False)
     # libav's 3×3 fixed-point matrix in the machine's byte order: x' = a·x + c·y, y' = b·x + d·y. Only signs matter here:
     # quarter turns and mirrors are all that cameras write.
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
     if abs(b) > abs(a):
-        image = np.asarray(cv2.transpose(image), np.uint8)
-        mirror_x, mirror_y = c < 0, b < 0
-    else:
-        mirror_x, mirror_y = a < 0, d < 0
-    if mirror_x or mirror_y:
-        image = np.asarray(cv2.flip(image, -1 if mirror_x and mirror_y else int(mirror_x)), np.uint8)
-    return image
+        return _Turn(transposed=True, mirror_x=c < 0, mirror_y=b < 0)
+    return _Turn(transposed=False, mirror_x=a < 0, mirror_y=d < 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import struct
 import threading
@@ -273,6 +274,20 @@ def test_a_name_that_looks_like_an_address_is_a_file(tmp_path: Path, monkeypatch
     with open_source("a:b.mp4", threading.Event()) as source:
         assert source.info.name == "a:b.mp4"
         assert len(list(source.frames())) == 2
+
+
+def test_pictures_that_were_let_go_leave_memory_at_once(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", [plain(n) for n in range(60)])
+    gc.collect()
+    gc.disable()
+    try:
+        with open_source(str(path), threading.Event()) as source:
+            for _ in source.frames():
+                pass
+        # Decoded pictures in reference cycles would wait for the collector: at 1080p that was 300 MB within 100 frames.
+        assert gc.collect() < 30
+    finally:
+        gc.enable()
 
 
 def test_info_of_a_film_with_sound(tmp_path: Path) -> None:
