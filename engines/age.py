@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.align import align
-from engines.models import ModelEntry
+from engines.models import Model, ModelEntry
 from engines.runtime import TensorRuntime
 from pipeline.protocols import EngineInfo
 from pipeline.types import AGE_BINS, AgeEstimate, Float32Array, Float64Array, UInt8Array
@@ -77,6 +77,17 @@ class FaceNetAgeEngine:
     def _calibrated(self, probabilities: Float32Array) -> Float32Array:
         sharpened = np.asarray(probabilities, np.float64) ** (1 / self._entry.temperature)
         return np.asarray((sharpened / sharpened.sum(axis=1, keepdims=True)) @ self._to_calibrated, np.float32)
+
+
+def warm_engine(runtime: TensorRuntime, model: Model, name: str, precision: str, reason: str) -> FaceNetAgeEngine:
+    """The age engine over a loaded network, after its first run.
+
+    Args:
+        name, precision, reason: see `EngineInfo`.
+    """
+    engine = FaceNetAgeEngine(runtime, model.entry, EngineInfo(name, precision, model.name, reason, model.entry.sha256))
+    engine.warm_up()
+    return engine
 
 
 def calibration_matrix(slope: float, offset: float) -> Float64Array:

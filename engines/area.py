@@ -37,7 +37,7 @@ class AreaMeans:
         rows = self._sums[bottom] - self._sums[top]
         total = np.take(rows, right, axis=1)
         total -= np.take(rows, left, axis=1)
-        return _mean(total, np.multiply.outer(bottom - top, right - left))
+        return _mean(total, (bottom - top)[:, None], (right - left)[None, :])
 
     def cut(self, boxes: Float32Array, side: int) -> tuple[Float32Array, Float32Array]:
         """Cut-outs of one size, without those that lie outside of the picture; what reaches beyond the border is left off.
@@ -60,7 +60,7 @@ class AreaMeans:
         total -= _gather(table, bottom[:, :, None] * stride + left[:, None, :])
         total -= _gather(table, top[:, :, None] * stride + right[:, None, :])
         total += _gather(table, top[:, :, None] * stride + left[:, None, :])
-        return boxes[inside], _mean(total, (bottom - top)[:, :, None] * (right - left)[:, None, :])
+        return boxes[inside], _mean(total, (bottom - top)[:, :, None], (right - left)[:, None, :])
 
 
 def _gather(table: Sums, places: Indices) -> Sums:
@@ -68,9 +68,10 @@ def _gather(table: Sums, places: Indices) -> Sums:
     return np.take(table, places, axis=0, mode="clip")
 
 
-def _mean(total: Sums, count: Indices) -> Float32Array:
+def _mean(total: Sums, rows: Indices, columns: Indices) -> Float32Array:
+    """Sums over cells divided by the cells' sizes, which broadcast against each other."""
     mean = total.astype(np.float32)
-    mean /= count[..., None].astype(np.float32)
+    mean *= np.divide(1, rows * columns, dtype=np.float32)[..., None]
     return mean
 
 

@@ -11,10 +11,10 @@ import onnxruntime as ort
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from engines.choose import load_age_model, open_age_engine
+from engines.choose import open_age_engine
 from engines.cuda import find_package, open_cuda
 from engines.gpu import Gpu, find_gpu
-from engines.models import Model, load_model, read_models_file
+from engines.models import Model, load_age_model, load_model, read_models_file
 from engines.onnx_runtime import OnnxRuntime
 from engines.tensorrt.build import Engine
 from engines.tensorrt.cache import SIDE_FILES, CachedEngine, EngineCache, write_engine
@@ -88,7 +88,7 @@ def check(folder: Path, model: str, precision: EnginePrecision) -> None:
     Raises:
         EngineError: TensorRT cannot run here, or the differences are over the limits.
     """
-    chosen = load_age_model(AgeSettings(model=model), folder, "tensorrt")
+    chosen = load_age_model(model, folder, gpu=True)
     crops = fixed_crops(portraits())
     graph = OnnxRuntime(prepared(chosen.data, precision, chosen.name), chosen.name)
     rounding = compare(OnnxRuntime(chosen.data, chosen.name), graph, precision, crops)
@@ -104,7 +104,7 @@ def check(folder: Path, model: str, precision: EnginePrecision) -> None:
 
 
 def _model(folder: Path, name: str) -> Model:
-    return load_model(name, folder) if name else load_age_model(AgeSettings(), folder, "tensorrt")
+    return load_model(name, folder) if name else load_age_model("", folder, gpu=True)
 
 
 def _order(model: Model, precision: EnginePrecision, targets: str | None) -> EngineOrder:

@@ -103,3 +103,17 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Model:
             RESTORE_HINT,
         )
     return Model(name, entry, data)
+
+
+def load_age_model(name: str, folder: Path = MODELS_FOLDER, *, gpu: bool) -> Model:
+    """The age model of that name, or the default for CPU or GPU if the name is empty.
+
+    Raises:
+        SettingsError: there is no entry of that name, or it is not an age model.
+        ModelFileError: the file is missing, empty, or has another sha256.
+    """
+    facts = read_models_file(folder)
+    model = load_model(name or (facts.default_gpu if gpu else facts.default_cpu), folder)
+    if model.entry.kind != "age":
+        raise SettingsError(f"The model {model.name!r} does not estimate ages.", "Leave age.model empty to take the default.")
+    return model

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engines.age import FaceNetAgeEngine
 from engines.runtime import TensorRuntime
-from engines.tensorrt.background import BuildState
 from pipeline.errors import AppError
 from pipeline.protocols import EngineInfo
 from pipeline.types import AgeEstimate, Float32Array, UInt8Array
+
+
+@dataclass(frozen=True, slots=True)
+class BuildState:
+    """How far a build is.
+
+    Attributes:
+        share: done, 0 … 1.
+        built: it is finished and in the cache.
+        error: it failed.
+    """
+
+    share: float = 0.0
+    built: bool = False
+    error: AppError | None = None
 
 
 class Build(Protocol):

@@ -11,10 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from engines.swap import BuildState
 from engines.tensorrt.build import BuildCancelledError
 from pipeline.errors import AppError, EngineError
 
@@ -22,21 +22,6 @@ ENDS_WITHIN_S = 2.0
 """A process that was asked to end is killed after this time."""
 
 PROGRAM_FOLDER = Path(__file__).resolve().parent.parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class BuildState:
-    """How far a build is.
-
-    Attributes:
-        share: done, 0 … 1.
-        built: it is finished and in the cache.
-        error: it failed.
-    """
-
-    share: float = 0.0
-    built: bool = False
-    error: AppError | None = None
 
 
 class BuildProcess:
