@@ -3,6 +3,12 @@
 Age is constant while somebody is watched, so there is nothing to predict: one log-posterior over the ages 0 … 100, to which
 every accepted frame adds `w · log p`, a logarithmic opinion pool (C. Genest and J. Zidek, Statistical Science 1986). The weight w
 says how much new information the frame holds. It depends on seconds, not on frames, so 10 and 60 fps come to the same belief.
+
+A model errs about a person far more than about a frame: somebody who looks ten years younger does so in every picture. So the
+belief is as sharp as SHARED_ERROR allows, not as if the frames were independent. Ten views of each of 300 held-back UTKFace
+pictures, with an early model: error variance within a person 4, between persons 73 years². Nine views taken for independent
+(the product of their distributions) gave 90 % intervals that held 73 % and a larger error than one view, because a product
+runs to the mode of skewed distributions; pooled as here the intervals held 96 % and the error fell a little.
 """
 
 from __future__ import annotations
@@ -27,6 +33,10 @@ what five ordinary frames shift back. More would drag first estimates of the you
 
 FRAME_ERROR_YEARS = 6.9
 """Error of a single good frame (RMSE of large faces): what a frame of less than full quality adds in spread is measured by it."""
+
+SHARED_ERROR = 0.8
+"""Share of a frame's error variance that all frames of one person have in common: measured as 0.95 for small changes of one
+picture and 0.89 on eight people in clips of 4 to 11 seconds; somewhat lower, because longer views show more sides of a person."""
 
 TAIL = 0.05
 """On both sides of the 90 % interval."""
@@ -98,7 +108,7 @@ class BayesianAgeFilter:
         """Running probability of a male face, None while the engine said nothing about it."""
         if self._male_evidence <= 0:
             return None
-        log_odds = self._male_log_odds * _at_least_one_frame(self._male_evidence)
+        log_odds = self._male_log_odds * _sharpness(self._male_evidence)
         return 1 / (1 + math.exp(-min(GENDER_LIMIT, max(-GENDER_LIMIT, log_odds))))
 
     def _forget(self) -> None:
@@ -111,7 +121,7 @@ class BayesianAgeFilter:
             self._evidence = self._settings.max_evidence
 
     def _believe(self) -> AgeBelief:
-        posterior = np.exp(self._log_posterior * _at_least_one_frame(self._evidence))
+        posterior = np.exp(self._log_posterior * _sharpness(self._evidence))
         posterior /= posterior.sum()
         years = float(posterior @ _AGES)
         # A frame of quality q has 1/q times the error variance of a good one: the pool above only knows one whole frame's.
@@ -148,9 +158,14 @@ class Novelty:
         return self._known * math.exp(-max(0.0, time_s - self._time_s) / DECORRELATION_S)
 
 
-def _at_least_one_frame(evidence: float) -> float:
-    """Exponent that makes one whole frame of less: `p^0.2` would be nearly flat, and its mean near 50 for everybody."""
-    return max(1.0, 1 / evidence)
+def _sharpness(evidence: float) -> float:
+    """Exponent that makes the pool of that much evidence as sharp as it may be.
+
+    Below one frame it is that of a whole one: `p^0.2` would be nearly flat, and its mean near 50 for everybody. Above, it is
+    the effective number of observations whose errors correlate by SHARED_ERROR, n / (1 + (n − 1) ρ) (L. Kish, Survey Sampling,
+    1965), shared by n frames.
+    """
+    return 1 / evidence if evidence < 1 else 1 / (1 + (evidence - 1) * SHARED_ERROR)
 
 
 def _widened(distribution: Float64Array, sigma_years: float) -> Float64Array:
