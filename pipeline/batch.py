@@ -44,6 +44,8 @@ class Models(Protocol):
 class Report(Protocol):
     """Tells the person in front of the program how it goes."""
 
+    def say(self, text: str) -> None: ...
+
     def began(self, info: SourceInfo) -> None: ...
 
     def advanced(self, result: FrameResult) -> None: ...
@@ -199,6 +201,8 @@ class Batch:
         """
         planned = [PlannedInput.of(spec) for spec in self._specs]
         resumed = None if self._options.fresh else self._log.resume(planned, self._provenance)
+        if resumed is not None:
+            self._report.say(f"Going on with session {resumed.id}, which was interrupted.")
         session = resumed or self._log.begin("analyze", planned, self._provenance)
         failed = 0
         try:
@@ -218,17 +222,9 @@ class Batch:
     def _do(self, session: Session, record: InputRecord) -> bool:
         """One input; False where it failed, which was reported then."""
         spec = self._specs[record.position]
-        target = self._targets[record.position]
-        if target is not None and not _holds_something(target):
-            pass  # a recording that was not made then can only be made by looking again
-        elif record.state == "finished":
-            self._report.skipped(record.name, "finished before the interruption")
+        if (reason := self._done_before(session, record)) is not None:
+            self._report.skipped(record.name, reason)
             return True
-        elif self._options.reuse:
-            earlier = self._log.finished_input(record.fingerprint, self._provenance)
-            if earlier is not None and session.adopt(record.position, earlier):
-                self._report.skipped(record.name, "taken over from an earlier session with the same settings and model")
-                return True
         try:
             summary = self._run(session, record.position, spec)
         except (SourceError, OutputError) as error:
@@ -240,6 +236,20 @@ class Batch:
         session.end_input(record.position, "finished" if done else "stopped")
         self._report.ended(record.name, summary)
         return True
+
+    def _done_before(self, session: Session, record: InputRecord) -> str | None:
+        """Why the input need not be read; None where it must be."""
+        target = self._targets[record.position]
+        if target is not None and not _holds_something(target):
+            # A recording that was not made then can only be made by looking again.
+            return None
+        if record.state == "finished":
+            return "finished before the interruption"
+        if self._options.reuse:
+            earlier = self._log.finished_input(record.fingerprint, self._provenance)
+            if earlier is not None and session.adopt(record.position, earlier):
+                return "taken over from an earlier session with the same settings and model"
+        return None
 
     def _run(self, session: Session, position: int, spec: str) -> RunSummary:
         analyzer = self._models.analyzer(is_live(spec), session.next_numbers(position))
