@@ -1,0 +1,70 @@
+"""A window on stand-ins for sources and analysis."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+# Before Qt starts. Tests for a real X server run the program as a process of its own.
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from pipeline.settings import Settings
+from pipeline.sources import Camera
+from tests.ui.doubles import World
+from ui.main_window import MainWindow, Services
+from ui.theme import Theme
+
+
+@pytest.fixture(scope="session")
+def theme(qapp: QApplication) -> Theme:
+    return Theme(qapp)
+
+
+@pytest.fixture
+def preferences(tmp_path: Path) -> QSettings:
+    return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+MakeWindow = Callable[[], MainWindow]
+
+
+@pytest.fixture
+def make_window(qtbot: QtBot, theme: Theme, preferences: QSettings, world: World, tmp_path: Path) -> Iterator[MakeWindow]:
+    windows: list[MainWindow] = []
+
+    def make() -> MainWindow:
+        services = Services(
+            open_source=world.open_source,
+            open_analyzer=world.open_analyzer,
+            list_cameras=lambda: [Camera(0, "Built-in camera", "V4L2"), Camera(2, "Desk camera", "V4L2")],
+            log_path=tmp_path / "log.sqlite",
+            app_version="0.0-test",
+        )
+        window = MainWindow(services, Settings(), preferences, theme)
+        qtbot.addWidget(window)
+        window.show()
+        windows.append(window)
+        return window
+
+    yield make
+    world.release.set()
+    for window in windows:
+        window.close()
+        assert window.clean_exit
+
+
+@pytest.fixture
+def window(make_window: MakeWindow) -> MainWindow:
+    return make_window()

@@ -1,0 +1,114 @@
+"""The list keeps up, can be sorted, and does not lose the selection while it does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from pipeline.labels import age_text
+from pipeline.types import AgeBelief
+from ui.newest import PersonRow
+from ui.people_panel import Column, PeopleModel, PeoplePanel, clock_text
+
+
+def row(person: int, years: float, first_s: float = 0.0, last_s: float = 0.0, settled: bool = True) -> PersonRow:
+    return PersonRow(person, first_s, last_s, AgeBelief(years, years - 5, years + 5, 4.0, settled))
+
+
+@pytest.fixture
+def model(qapp: QApplication) -> Iterator[PeopleModel]:
+    model = PeopleModel(lambda _person, belief: age_text(belief), lambda _person: QColor("red"))
+    assert qapp is not None
+    # Qt's own checks of row numbers, parents and signals; a breach is a failure.
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    yield model
+    del tester
+
+
+@pytest.fixture
+def panel(model: PeopleModel, qtbot: QtBot) -> PeoplePanel:
+    panel = PeoplePanel(model)
+    qtbot.addWidget(panel)
+    panel.show()
+    return panel
+
+
+def column(model: QAbstractItemModel | None, number: Column) -> list[str]:
+    assert model is not None
+    return [model.index(line, number, QModelIndex()).data() for line in range(model.rowCount())]
+
+
+def test_rows_say_who_how_old_and_when(model: PeopleModel) -> None:
+    model.update_people([row(1, 34, 0.0, 7.44), row(2, 8, 1.0, 2.0, settled=False)], now_s=7.5)
+    assert column(model, Column.PERSON) == ["1", "2"]
+    assert column(model, Column.AGE) == ["34 (29–39)", "estimating…"]
+    assert column(model, Column.FIRST_SEEN) == ["0:00.0", "0:01.0"]
+    assert column(model, Column.LAST_SEEN) == ["0:07.4", "0:02.0"]
+    assert column(model, Column.IN_VIEW) == ["●", ""]
+
+
+def test_somebody_who_leaves_is_marked_without_news_of_them(model: PeopleModel, qtbot: QtBot) -> None:
+    model.update_people([row(1, 34, 0.0, 1.0)], now_s=1.0)
+    with qtbot.waitSignal(model.dataChanged):
+        model.update_people([], now_s=3.0)
+    assert column(model, Column.IN_VIEW) == [""]
+
+
+def test_sorting_by_age_is_by_number_and_follows_changes(model: PeopleModel, panel: PeoplePanel) -> None:
+    model.update_people([row(1, 34), row(2, 8), row(3, 101)], now_s=0)
+    panel.table.sortByColumn(Column.AGE, Qt.SortOrder.AscendingOrder)
+    assert column(panel.table.model(), Column.PERSON) == ["2", "1", "3"]
+    model.update_people([row(2, 60)], now_s=0)
+    assert column(panel.table.model(), Column.PERSON) == ["1", "2", "3"]
+
+
+def test_the_selection_stays_with_its_person(model: PeopleModel, panel: PeoplePanel, qtbot: QtBot) -> None:
+    model.update_people([row(1, 34), row(2, 8)], now_s=0)
+    panel.table.sortByColumn(Column.AGE, Qt.SortOrder.AscendingOrder)
+    with qtbot.waitSignal(panel.person_selected) as selected:
+        panel.select(1)
+    assert selected.args == [1]
+    model.update_people([row(1, 3), row(3, 50)], now_s=0)
+    (index,) = panel.table.selectionModel().selectedRows()
+    assert index.data() == "1"
+    with qtbot.waitSignal(panel.person_selected) as selected:
+        panel.select(None)
+    assert selected.args == [-1]
+
+
+def test_another_run_begins_with_an_empty_list(model: PeopleModel, panel: PeoplePanel) -> None:
+    model.update_people([row(1, 34)], now_s=0)
+    assert panel.table.isVisible()
+    model.clear()
+    assert model.rowCount() == 0
+    assert not panel.table.isVisible()
+    model.update_people([row(1, 70)], now_s=0)
+    assert column(model, Column.AGE) == ["70 (65–75)"]
+
+
+def test_thousands_of_persons_cost_little(qtbot: QtBot) -> None:
+    # Without Qt's tester, which looks at every row after every change.
+    model = PeopleModel(lambda _person, belief: age_text(belief), lambda _person: QColor("red"))
+    panel = PeoplePanel(model)
+    qtbot.addWidget(panel)
+    panel.show()
+    model.update_people([row(person, 30) for person in range(1, 5001)], now_s=0)
+    model.update_people([row(5001, 30, 99, 99)], now_s=99)
+    began = time.perf_counter()
+    for step in range(5):
+        model.update_people([row(5001, 31, 99, 100 + step)], now_s=100 + step)
+    assert time.perf_counter() - began < 0.25
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"), [(0, "0:00.0"), (7.44, "0:07.4"), (59.96, "1:00.0"), (751, "12:31.0"), (3723.5, "1:02:03.5")]
+)
+def test_times_read_as_on_a_clock(time_s: float, text: str) -> None:
+    assert clock_text(time_s) == text

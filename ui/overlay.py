@@ -1,0 +1,145 @@
+"""Draws boxes and labels over the picture, at a size that does not depend on the picture's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+BOX_RADIUS = 7.0
+BOX_WIDTH = 2.2
+SELECTED_WIDTH = 3.6
+CHIP_PADDING = QSizeF(7.0, 3.0)
+CHIP_RADIUS = 6.0
+CHIP_GAP = 5.0
+"""All in device-independent pixels."""
+
+RIM = QColor(0, 0, 0, 130)
+"""Around boxes and chips: keeps every colour readable on snow and on night."""
+
+UNSELECTED_OPACITY = 0.45
+DARK_TEXT = QColor("#15171a")
+LIGHT_TEXT = QColor("#ffffff")
+LIGHT_GROUND = 0.25
+"""Above this luminance text is dark. WCAG's formula turns at 0.18, but to the eye white is the better one on a strong violet."""
+
+WAITING_CHIP = QColor(24, 26, 30, 215)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One face as it is drawn.
+
+    Attributes:
+        person: number of the person.
+        box: in device-independent pixels of the widget.
+        text: of the chip; its first word is drawn bold.
+        color: of the person.
+        settled: False draws the chip in grey: the text is not an age yet.
+    """
+
+    person: int
+    box: QRectF
+    text: str
+    color: QColor
+    settled: bool
+
+
+def text_color_on(background: QColor) -> QColor:
+    """Dark or light text, by the ground's relative luminance (WCAG 2)."""
+
+    def linear(channel: float) -> float:
+        return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+    luminance = 0.2126 * linear(background.redF()) + 0.7152 * linear(background.greenF()) + 0.0722 * linear(background.blueF())
+    return DARK_TEXT if luminance > LIGHT_GROUND else LIGHT_TEXT
+
+
+def place_chips(boxes: Sequence[QRectF], sizes: Sequence[QSizeF], bounds: QRectF) -> list[QRectF]:
+    """Where each face's chip goes: above its box, or else below or inside it, so that chips do not hide each other.
+
+    Args:
+        boxes: of the faces.
+        sizes: of their chips, in the same order; earlier ones choose first.
+        bounds: chips stay inside, where they fit at all.
+    """
+    placed: list[QRectF] = []
+    for box, size in zip(boxes, sizes, strict=True):
+        corners = (
+            QPointF(box.left(), box.top() - CHIP_GAP - size.height()),
+            QPointF(box.left(), box.bottom() + CHIP_GAP),
+            QPointF(box.right() - size.width(), box.top() - CHIP_GAP - size.height()),
+            QPointF(box.left() + CHIP_GAP, box.top() + CHIP_GAP),
+            QPointF(box.left() + CHIP_GAP, box.bottom() - CHIP_GAP - size.height()),
+        )
+        choices = [_moved_inside(QRectF(corner, size), bounds) for corner in corners]
+        free = (chip for chip in choices if not any(chip.intersects(other) for other in placed))
+        placed.append(next(free, choices[0]))
+    return placed
+
+
+def _moved_inside(rect: QRectF, bounds: QRectF) -> QRectF:
+    x = max(bounds.left(), min(rect.left(), bounds.right() - rect.width()))
+    y = max(bounds.top(), min(rect.top(), bounds.bottom() - rect.height()))
+    return QRectF(QPointF(x, y), rect.size())
+
+
+def draw_marks(painter: QPainter, marks: Sequence[Mark], bounds: QRectF, font: QFont, selected: int | None) -> None:
+    """Draws all boxes, then all chips, so that no box crosses a label.
+
+    Args:
+        bounds: where the picture is; chips stay inside.
+        font: of the chips.
+        selected: person to bring out; the others step back. None: all alike.
+    """
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    bold = QFont(font)
+    bold.setWeight(QFont.Weight.Bold)
+    sizes = [_chip_size(mark.text, font, bold) for mark in marks]
+    chips = place_chips([mark.box for mark in marks], sizes, bounds)
+    someone_selected = any(mark.person == selected for mark in marks)
+    for mark in marks:
+        painter.setOpacity(1.0 if not someone_selected or mark.person == selected else UNSELECTED_OPACITY)
+        _draw_box(painter, mark, mark.person == selected)
+    for mark, chip in zip(marks, chips, strict=True):
+        painter.setOpacity(1.0 if not someone_selected or mark.person == selected else UNSELECTED_OPACITY)
+        _draw_chip(painter, mark, chip, font, bold)
+    painter.setOpacity(1.0)
+
+
+def _draw_box(painter: QPainter, mark: Mark, selected: bool) -> None:
+    width = SELECTED_WIDTH if selected else BOX_WIDTH
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(RIM, width + 2.0))
+    painter.drawRoundedRect(mark.box, BOX_RADIUS, BOX_RADIUS)
+    painter.setPen(QPen(mark.color, width))
+    painter.drawRoundedRect(mark.box, BOX_RADIUS, BOX_RADIUS)
+
+
+def _split(text: str) -> tuple[str, str]:
+    first, space, rest = text.partition(" ")
+    return first, space + rest
+
+
+def _chip_size(text: str, font: QFont, bold: QFont) -> QSizeF:
+    first, rest = _split(text)
+    width = QFontMetricsF(bold).horizontalAdvance(first) + QFontMetricsF(font).horizontalAdvance(rest)
+    return QSizeF(width + 2 * CHIP_PADDING.width(), QFontMetricsF(font).height() + 2 * CHIP_PADDING.height())
+
+
+def _draw_chip(painter: QPainter, mark: Mark, chip: QRectF, font: QFont, bold: QFont) -> None:
+    background = mark.color if mark.settled else WAITING_CHIP
+    painter.setPen(QPen(RIM if mark.settled else mark.color, 1.0))
+    painter.setBrush(background)
+    painter.drawRoundedRect(chip, CHIP_RADIUS, CHIP_RADIUS)
+    painter.setPen(text_color_on(background) if mark.settled else LIGHT_TEXT)
+    baseline = chip.top() + CHIP_PADDING.height() + QFontMetricsF(font).ascent()
+    x = chip.left() + CHIP_PADDING.width()
+    first, rest = _split(mark.text)
+    head = bold if mark.settled else font
+    painter.setFont(head)
+    painter.drawText(QPointF(x, baseline), first)
+    painter.setFont(font)
+    painter.drawText(QPointF(x + QFontMetricsF(head).horizontalAdvance(first), baseline), rest)
