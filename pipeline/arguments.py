@@ -69,7 +69,10 @@ def _parser(version: str) -> argparse.ArgumentParser:
     analyze.add_argument("sources", nargs="+", metavar="SOURCE", help="what to analyze, one after the other")
     outputs = analyze.add_argument_group("results")
     outputs.add_argument(
-        "--csv", type=Path, metavar="FILE", help="one row per person and frame; the persons go into FILE.persons.csv beside it"
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="one row per person and frame; beside it the persons (ages.csv: ages.persons.csv)",
     )
     outputs.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
     outputs.add_argument(
@@ -102,7 +105,9 @@ def _parser(version: str) -> argparse.ArgumentParser:
     _add_log(actions.add_parser("list", help="every session in the log"))
     export = actions.add_parser("export", help="write sessions to files")
     export.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
-    export.add_argument("--csv", type=Path, metavar="FILE", help="observations; persons go into FILE.persons.csv beside it")
+    export.add_argument(
+        "--csv", type=Path, metavar="FILE", help="observations; beside it the persons (ages.csv: ages.persons.csv)"
+    )
     export.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
     _add_log(export)
     delete = actions.add_parser("delete", help="delete sessions for good")
