@@ -44,6 +44,11 @@ ENCODER = {
     "bf": "0",
 }
 
+MP4_OPTIONS = {
+    "movflags": "+faststart",  # index first: a browser can begin to play before it has the whole file
+    "movie_timescale": str(CLOCK_S.denominator),  # else the time of the first frame is rounded to milliseconds
+}
+
 ONLY_FRAME_S = 0.04
 """How long a recording of one single frame shows it."""
 
@@ -132,8 +137,7 @@ class _Film:
         self._failed = self._closed = False
         self._files = ExitStack()
         with self._guarded():
-            # Index first: a browser can begin to play before it has the whole file.
-            options = {"movflags": "+faststart"} if target.suffix.lower() != ".mkv" else {}
+            options = MP4_OPTIONS if target.suffix.lower() != ".mkv" else {}
             self._output = av.open(str(self._part), "w", options=options)
             self._files.callback(self._output.close)
             self._stream = self._output.add_stream("libx264", width=self._width, height=self._height, options=ENCODER)

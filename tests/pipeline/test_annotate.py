@@ -119,6 +119,12 @@ def test_every_frame_keeps_its_time_where_the_rate_varies(tmp_path: Path, suffix
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_film_that_begins_late_keeps_its_times(tmp_path: Path) -> None:
+    times_s = [0.8520186 + number * 0.0333667 for number in range(5)]
+    record(tmp_path / "out.mp4", SourceInfo("film", live=False), [result(time_s, 0) for time_s in times_s])
+    assert shown_times(tmp_path / "out.mp4") == pytest.approx(times_s, abs=TICK_S)
+
+
 def test_the_label_is_drawn_and_the_rest_of_the_picture_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     original = result(0.0, 3)
