@@ -72,9 +72,9 @@ over the ages 0 … 100, whose expectation is the estimate in years, and the pro
 ## What it is for, and what not
 
 Estimates for statistics, research, art and curiosity, shown with their uncertainty. **Not** for deciding about a person: not
-for access to goods or services, not for proving that somebody is of age, not for employment, policing or border control. It judges
-how old a picture looks; light, make-up, expression, illness, retouching and a poor camera change that. The gender output is a guess
-about a picture and says nothing about anybody's identity.
+for access to goods or services, not for proving that somebody is of age, not for employment, policing or border control. It
+judges how old a picture looks; light, make-up, expression, illness, retouching and a poor camera change that. The gender output
+is a guess about a picture and says nothing about anybody's identity.
 
 ## Training
 
@@ -102,8 +102,8 @@ By true age ({last.name}):
 |---|---|---|---|
 {chr(10).join(ages)}
 
-Expect larger errors on other data: other cameras, crops and people. The table shows how few old people there are to learn from; the
-data's ethnic groups are not balanced either, and accuracy per group is not measured here.
+Expect larger errors on other data: other cameras, crops and people. The table shows how few old people there are to learn from;
+the data's ethnic groups are not balanced either, and accuracy per group is not measured here.
 
 ## Licence
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from engines.align import TEMPLATE, align
 from engines.mtcnn import MtcnnDetector
 from pipeline.errors import AppError, OutputError, SourceError
-from pipeline.protocols import FaceDetector
-from pipeline.types import Float32Array, UInt8Array
-from training.data import Pictures, Sample, list_utkface
+from pipeline.types import Detection, Float32Array, UInt8Array
+from training.data import Pictures, Sample
+from training.labels import list_samples
 
 CROP_MARGIN = 0.15
 """Of the crop's side, on each side: room for the jitter of training."""
@@ -38,7 +38,10 @@ BORDER = 0.5
 SMALLEST_FACE = 0.3
 """Of the chip's shorter side: its face is never smaller, and the scan's cost falls with the square."""
 
-_COLUMNS = ("name", "age", "male", "found")
+OFF_CENTRE = 2.0
+"""What a squared distance from the centre costs in a photo, against the face's area: InsightFace's rule for the main face."""
+
+_COLUMNS = ("name", "age", "male", "found", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,10 @@ class Crops:
     Attributes:
         pixels: (n, 208, 208, 3) uint8 RGB, margin 0.15 around the template; memory-mapped.
         names: (n,) file names of the pictures.
-        age: (n,) float32 years.
-        male: (n,) float32, 1 male, 0 female.
+        age: (n,) float32 years; the middle where the label is a range.
+        male: (n,) float32, 1 male, 0 female, NaN unknown.
         found: (n,) bool, False where no face was found and the chip's usual landmarks were taken.
+        low, high: (n,) float32 years, the label's range with both ends included; equal to the age where it is known exactly.
     """
 
     pixels: UInt8Array
@@ -58,12 +62,22 @@ class Crops:
     age: Float32Array
     male: Float32Array
     found: NDArray[np.bool_]
+    low: Float32Array
+    high: Float32Array
 
     def __len__(self) -> int:
         return len(self.names)
 
 
-def chip_landmarks(detector: FaceDetector, chip: UInt8Array) -> Float32Array | None:
+class Scanner(Protocol):
+    """The part of a face detector that chips need."""
+
+    def scan(self, image: UInt8Array) -> list[Detection]:
+        """Every face of a (H, W, 3) uint8 BGR picture."""
+        ...
+
+
+def chip_landmarks(detector: Scanner, chip: UInt8Array) -> Float32Array | None:
     """Five landmarks (5, 2) of the face nearest to the centre of a tight picture, in its own pixels; None where none is found."""
     height, width = chip.shape[:2]
     x, y = round(width * BORDER), round(height * BORDER)
@@ -74,6 +88,28 @@ def chip_landmarks(detector: FaceDetector, chip: UInt8Array) -> Float32Array | N
     centre = np.array([x + width / 2, y + height / 2])
     nearest = min(faces, key=lambda face: float(np.hypot(*(np.array(face.box.center) - centre))))
     return np.asarray(nearest.landmarks - [x, y], np.float32)
+
+
+def photo_landmarks(detector: Scanner, photo: UInt8Array) -> Float32Array | None:
+    """Five landmarks (5, 2) of the main face of a photo: large and near the centre. With a border where none is found without."""
+    faces = detector.scan(photo)
+    if not faces:
+        return chip_landmarks(detector, photo)
+    centre = np.array([photo.shape[1] / 2, photo.shape[0] / 2])
+
+    def prominence(face: Detection) -> float:
+        offset = np.array(face.box.center) - centre
+        return face.box.width * face.box.height - OFF_CENTRE * float(offset @ offset)
+
+    return max(faces, key=prominence).landmarks
+
+
+def find_landmarks(detector: Scanner, sample: Sample, picture: UInt8Array) -> Float32Array | None:
+    """Five landmarks (5, 2) of the face that the label is about, in the picture's pixels; None where no face is found in a photo.
+
+    A tight chip shows a face even where the detector finds none: it gets the usual landmarks' place from `usual_landmarks`.
+    """
+    return (chip_landmarks if sample.chip else photo_landmarks)(detector, picture)
 
 
 def usual_landmarks(chip: UInt8Array) -> Float32Array:
@@ -87,47 +123,96 @@ def chip_detector(side_px: int = 200) -> MtcnnDetector:
     return MtcnnDetector.load(smallest_face_px=round(side_px * SMALLEST_FACE), threads=1)
 
 
-def make_crops(samples: Sequence[Sample], out: Path, threads: int) -> int:
-    """Writes `crops.npy` and `index.csv` into a folder.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What `make_crops` did.
 
-    Returns:
-        The number of pictures in which no face was found.
+    Attributes:
+        count: crops written.
+        usual: of these, chips in which no face was found, cropped at the usual place.
+        left_out: name and reason of the pictures without a crop: unreadable, or photos in which no face was found.
+    """
+
+    count: int
+    usual: int
+    left_out: tuple[tuple[str, str], ...]
+
+
+def make_crops(samples: Sequence[Sample], out: Path, threads: int) -> Made:
+    """Writes `crops.npy`, `index.csv` and, with what was left out and why, `left_out.csv` into a folder.
 
     Raises:
         OutputError: the folder cannot be written.
-        SourceError: a picture cannot be read.
+        SourceError: not one picture gave a crop.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        part = out / "crops.npy.part"
         shape = (len(samples), STORED_PX, STORED_PX, 3)
-        pixels = np.lib.format.open_memmap(out / "crops.npy.part", mode="w+", dtype=np.uint8, shape=shape)
+        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        found = np.zeros(len(samples), np.bool_)
+        reasons: dict[int, str] = {}
+        began = time.perf_counter()
+
+        def work(first: int) -> None:
+            detector = chip_detector()
+            with Pictures() as pictures:
+                for i in range(first, len(samples), threads):
+                    if i % 1000 == 0:
+                        print(f"{i:6d}/{len(samples)}  {time.perf_counter() - began:.0f} s", flush=True)
+                    try:
+                        picture = pictures.read(samples[i])
+                    except SourceError as error:
+                        reasons[i] = error.message
+                        continue
+                    landmarks = find_landmarks(detector, samples[i], picture)
+                    found[i] = landmarks is not None
+                    if landmarks is None and not samples[i].chip:
+                        reasons[i] = "no face was found"
+                        continue
+                    crop = align(picture, usual_landmarks(picture) if landmarks is None else landmarks, STORED_PX, CROP_MARGIN)
+                    pixels[i] = crop[:, :, ::-1]
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(threads)))
+        kept = [i for i in range(len(samples)) if i not in reasons]
+        if not kept:
+            raise SourceError(
+                f"not one of {len(samples)} pictures gave a crop; of {samples[0].name}: {reasons[0]}",
+                "Check that the pictures are whole and show faces.",
+            )
+        left_out = tuple((samples[i].name, reasons[i]) for i in sorted(reasons))
+        pixels.flush()
+        if left_out:
+            _keep_rows(part, kept)
+        _write_index(out / "index.csv", [samples[i] for i in kept], found[kept])
+        with (out / "left_out.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("name", "reason"), *left_out])
+        part.replace(out / "crops.npy")
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error}", "Choose another folder with --out.") from error
-    found = np.zeros(len(samples), np.bool_)
-    began = time.perf_counter()
+    return Made(len(kept), int((~found[kept]).sum()), left_out)
 
-    def work(first: int) -> None:
-        detector = chip_detector()
-        with Pictures() as pictures:
-            for i in range(first, len(samples), threads):
-                chip = pictures.read(samples[i])
-                landmarks = chip_landmarks(detector, chip)
-                found[i] = landmarks is not None
-                crop = align(chip, usual_landmarks(chip) if landmarks is None else landmarks, STORED_PX, CROP_MARGIN)
-                pixels[i] = crop[:, :, ::-1]
-                if i % 1000 == 0:
-                    print(f"{i:6d}/{len(samples)}  {time.perf_counter() - began:.0f} s", flush=True)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
-    pixels.flush()
-    with (out / "index.csv").open("w", encoding="utf-8", newline="") as file:
+def _keep_rows(path: Path, rows: Sequence[int]) -> None:
+    """Rewrites an array file with some of its rows; one row at a time, since the whole may not fit into memory."""
+    whole = np.load(path, mmap_mode="r", allow_pickle=False)
+    shorter = path.with_suffix(".shorter")
+    kept = np.lib.format.open_memmap(shorter, mode="w+", dtype=whole.dtype, shape=(len(rows), *whole.shape[1:]))
+    for i, row in enumerate(rows):
+        kept[i] = whole[row]
+    kept.flush()
+    del whole, kept  # a mapped file cannot be replaced on Windows
+    shorter.replace(path)
+
+
+def _write_index(path: Path, samples: Sequence[Sample], found: NDArray[np.bool_]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for sample, ok in zip(samples, found, strict=True):
-            writer.writerow([sample.name, sample.age, int(sample.male), int(ok)])
-    (out / "crops.npy.part").replace(out / "crops.npy")
-    return int((~found).sum())
+            male = "" if sample.male is None else int(sample.male)
+            writer.writerow([sample.name, sample.age, male, int(ok), sample.low, sample.high])
 
 
 def load_crops(folder: Path) -> Crops:
@@ -149,27 +234,34 @@ def load_crops(folder: Path) -> Crops:
         pixels,
         np.array([row["name"] for row in rows]),
         np.array([row["age"] for row in rows], np.float32),
-        np.array([row["male"] for row in rows], np.float32),
+        np.array([row["male"] or "nan" for row in rows], np.float32),
         np.array([row["found"] == "1" for row in rows]),
+        np.array([row.get("low", row["age"]) for row in rows], np.float32),  # older folders know exact ages only
+        np.array([row.get("high", row["age"]) for row in rows], np.float32),
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.crops", description="Aligned crops of UTKFace.")
-    parser.add_argument("data", nargs="+", type=Path, help="zip files or folders")
+    parser = argparse.ArgumentParser(prog="python -m training.crops", description="Aligned crops of labelled pictures.")
+    parser.add_argument("data", nargs="+", type=Path, help="zip files or folders: UTKFace, or photos with labels.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder for crops.npy and index.csv")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     try:
-        listing = list_utkface(options.data)
+        listing = list_samples(options.data)
         for name, reason in listing.skipped:
             print(f"skipped {name}: {reason}")
-        missed = make_crops(listing.samples, options.out, options.threads)
+        made = make_crops(listing.samples, options.out, options.threads)
     except AppError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{len(listing.samples)} crops in {options.out}; no face found in {missed}; {len(listing.skipped)} names skipped")
+    for name, reason in made.left_out:
+        print(f"left out {name}: {reason}")
+    print(
+        f"{made.count} crops in {options.out}, {made.usual} of them cut at the usual place since no face was found; "
+        f"{len(made.left_out)} pictures left out; {len(listing.skipped)} labels skipped"
+    )
     return 0
 
 

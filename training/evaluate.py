@@ -22,9 +22,9 @@ from engines.align import CROP_PX
 from engines.models import ModelEntry, read_models_file
 from engines.onnx_runtime import OnnxRuntime
 from pipeline.errors import AppError, ModelFileError, OutputError
-from pipeline.protocols import AgeEngine, EngineInfo, FaceDetector
+from pipeline.protocols import AgeEngine, EngineInfo
 from pipeline.types import AgeEstimate, Float32Array, Float64Array
-from training.crops import chip_detector, chip_landmarks, usual_landmarks
+from training.crops import Scanner, chip_detector, chip_landmarks, usual_landmarks
 from training.data import Pictures, Sample, list_utkface, read_names, select
 
 LAST_DECADE = 9
@@ -91,7 +91,7 @@ class Report:
     missed: int
 
 
-def predict(engine: AgeEngine, detector: FaceDetector, samples: Sequence[Sample]) -> Predictions:
+def predict(engine: AgeEngine, detector: Scanner, samples: Sequence[Sample]) -> Predictions:
     """Raw pictures → face → crop → age, as the program does it.
 
     Raises:

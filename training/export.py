@@ -111,9 +111,8 @@ def export(checkpoint: Path, crops_folder: Path, data: Sequence[Path], val_list:
         for target in TARGETS:
             path = folder / f"{target.name}.onnx"
             parity = compare(path.read_bytes(), target.name, compared, expected)
-            print(
-                f"{target.name}: {path.stat().st_size / 1e6:.1f} MB, off torch by {parity.mean:.4f} years, at most {parity.max:.3f}"
-            )
+            size_mb = path.stat().st_size / 1e6
+            print(f"{target.name}: {size_mb:.1f} MB, off torch by {parity.mean:.4f} years, at most {parity.max:.3f}")
             if parity.mean > target.largest_mean_years:
                 raise ModelFileError(
                     f"{target.name} is {parity.mean:.3f} years off torch in the mean, allowed are {target.largest_mean_years}",

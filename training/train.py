@@ -114,8 +114,8 @@ def train(options: Options, stop: threading.Event) -> Path:
         if position.step == steps:
             position.epoch, position.step = position.epoch + 1, 0
         if not stop.is_set():
-            val_mae, val_gender = validate(learner.average, crops, val_rows, options.batch)
-            history.write(position, steps, BODY_RATE * one_cycle(progress), val_mae, val_gender)
+            validated = validate(learner.average, crops, val_rows, options.batch)
+            history.write(position, steps, BODY_RATE * one_cycle(progress), validated)
         learner.save(checkpoint, position, plain(options))
     return checkpoint
 
@@ -238,20 +238,21 @@ class History:
         self._losses.append(loss)
         self._errors.append(mae)
 
-    def write(
-        self, position: Position, steps: int, rate: float, val_mae: float | None = None, val_gender: float | None = None
-    ) -> None:
-        loss = float(np.mean(self._losses)) if self._losses else math.nan
-        mae = float(np.mean(self._errors)) if self._errors else math.nan
+    def write(self, position: Position, steps: int, rate: float, validated: tuple[float, float] | None = None) -> None:
+        """One line; `validated` is the mean absolute error and the part of correct genders at the end of an epoch."""
+        learnt = bool(self._losses)
+        loss, mae = (float(np.mean(self._losses)), float(np.mean(self._errors))) if learnt else (0.0, 0.0)
         self._losses, self._errors = [], []
-        values = [position.epoch, position.step, f"{position.elapsed_s:.0f}", f"{rate:.2e}", f"{loss:.4f}", f"{mae:.3f}"]
-        validated = ["", ""] if val_mae is None or val_gender is None else [f"{val_mae:.3f}", f"{val_gender:.4f}"]
+        values = [str(position.epoch), str(position.step), f"{position.elapsed_s:.0f}", f"{rate:.2e}"]
+        values += [f"{loss:.4f}", f"{mae:.3f}"] if learnt else ["", ""]
+        values += ["", ""] if validated is None else [f"{validated[0]:.3f}", f"{validated[1]:.4f}"]
         with self._path.open("a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow([*values, *validated])
+            csv.writer(file).writerow(values)
         text = f"epoch {position.epoch} step {position.step}/{steps}  {position.elapsed_s:.0f} s  rate {rate:.1e}"
-        text += f"  loss {loss:.3f}  MAE {mae:.2f}"
-        if val_mae is not None and val_gender is not None:
-            text += f"  VALIDATION MAE {val_mae:.3f} gender {val_gender:.1%}"
+        if learnt:
+            text += f"  loss {loss:.3f}  MAE {mae:.2f}"
+        if validated is not None:
+            text += f"  VALIDATION MAE {validated[0]:.3f} gender {validated[1]:.1%}"
         print(text, flush=True)
 
 
