@@ -78,7 +78,8 @@ is a guess about a picture and says nothing about anybody's identity.
 
 ## Training
 
-- Data: {TRAINING_DATA}: {run.pictures} pictures, and nothing else. Labels are partly estimates themselves.
+- Data: {TRAINING_DATA}:
+  {run.pictures} pictures, and beyond the trunk's own nothing else. Labels are partly estimates themselves.
 - Crops by the program's own detector and alignment.
 - {run.passes:.1f} passes in {run.minutes:.0f} minutes on two CPU cores, batch {run.batch}; {_trained(run)}.
 - Label distributions (Gaussian, σ = 2 years) + 0.2 · L1 of the expectation + 0.2 · gender cross-entropy; AdamW, one cycle;
