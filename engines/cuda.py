@@ -8,7 +8,8 @@ in whichever thread happened to import it.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module, metadata
 from types import ModuleType
 from typing import Any, Protocol
@@ -16,10 +17,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engines.gpu import CPU_HINT
+from engines.gpu import CPU_HINT, DRIVER_LIBRARY
 from pipeline.errors import EngineError
 
 Importer = Callable[[str], ModuleType]
+
+_CAPTURE_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads' use of the GPU does not disturb
 
 
 class Cuda(Protocol):
@@ -103,70 +106,92 @@ class _PyCuda:
     def __init__(self, driver: ModuleType) -> None:
         self._driver: Any = driver
         self.name = f"PyCUDA {metadata.version('pycuda')}"
-        try:
+        with self._explained("making a context"):
             driver.init()
             self._context = driver.Device(0).retain_primary_context()
             self._context.push()
-        except driver.Error as error:
-            raise _failure("making a context", str(error)) from error
         self._open = True
+        self._library = ctypes.CDLL(DRIVER_LIBRARY)
         self._stream = driver.Stream()
         self._device: list[Any] = []
         self._host: list[Any] = []
+        self._graphs: list[ctypes.c_void_p] = []
 
     @property
     def stream(self) -> int:
         return int(self._stream.handle)
 
     def allocate(self, size_bytes: int) -> int:
-        try:
+        with self._explained(f"allocating {size_bytes / 1e6:.0f} MB"):
             allocation = self._driver.mem_alloc(size_bytes)
-        except self._driver.Error as error:
-            raise _failure(f"allocating {size_bytes / 1e6:.0f} MB", str(error)) from error
         self._device.append(allocation)
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        try:
+        with self._explained("allocating page-locked memory"):
             array = self._driver.pagelocked_empty(shape, dtype)
-        except self._driver.Error as error:
-            raise _failure("allocating page-locked memory", str(error)) from error
-        self._host.append(array)
+        self._host.append(array.base)
         return np.asarray(array)
 
     def upload(self, address: int, array: NDArray[Any]) -> None:
-        self._driver.memcpy_htod_async(address, array, self._stream)
+        with self._explained("copying"):
+            self._driver.memcpy_htod_async(address, array, self._stream)
 
     def download(self, array: NDArray[Any], address: int) -> None:
-        self._driver.memcpy_dtoh_async(array, address, self._stream)
+        with self._explained("copying"):
+            self._driver.memcpy_dtoh_async(array, address, self._stream)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        self._stream.begin_capture(self._driver.capture_mode.THREAD_LOCAL)
+        # PyCUDA 2026.1 knows no graphs: these six calls go to the driver itself. To be replaced when it does.
+        stream, recorded, graph = ctypes.c_void_p(self.stream), ctypes.c_void_p(), ctypes.c_void_p()
+        self._call("cuStreamBeginCapture_v2", stream, _CAPTURE_THREAD_LOCAL)
         work()
-        graph = self._stream.end_capture().instantiate()
+        self._call("cuStreamEndCapture", stream, ctypes.byref(recorded))
+        self._call("cuGraphInstantiateWithFlags", ctypes.byref(graph), recorded, ctypes.c_ulonglong(0))
+        self._call("cuGraphDestroy", recorded)
+        self._graphs.append(graph)
 
         def launch() -> None:
-            graph.launch(self._stream)
+            self._call("cuGraphLaunch", graph, stream)
 
         return launch
 
     def synchronize(self) -> None:
-        try:
+        with self._explained("running the network"):
             self._stream.synchronize()
-        except self._driver.Error as error:
-            raise _failure("running the network", str(error)) from error
 
     def close(self) -> None:
         if not self._open:
             return
         self._open = False
         self._stream.synchronize()
-        for allocation in self._device:
+        for graph in self._graphs:
+            self._library.cuGraphExecDestroy(graph)
+        for allocation in (*self._device, *self._host):
             allocation.free()
-        self._host.clear()
         del self._stream
         self._context.pop()
+        # Detaching a primary context makes it current once more and leaves it so (PyCUDA takes it for one of its own, which would
+        # be gone from the stack with it).
         self._context.detach()
+        self._library.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+
+    @contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except self._driver.Error as error:
+            raise _failure(doing, str(error)) from error
+
+    def _call(self, function: str, *arguments: object) -> None:
+        """One call to the driver itself.
+
+        Raises:
+            EngineError: its status is not success.
+        """
+        status = getattr(self._library, function)(*arguments)
+        if status != 0:
+            raise _failure("recording or replaying a CUDA graph", f"{function} returned {status}")
 
 
 class _CudaPython:

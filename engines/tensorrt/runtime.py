@@ -115,11 +115,14 @@ class TensorRtRuntime:
 
     def time_resident_ms(self, inputs: Tensors, runs: int) -> list[float]:
         """Milliseconds of each run of the network alone: data stay on the GPU."""
-        self.run(inputs)
+        self._check(inputs)
+        self._run(inputs)
+        self._set_shapes(tuple(tuple(inputs[buffer.name].shape) for buffer in self._inputs))
+        launch = self._execute if self._flavour.portable else self._cuda.capture(self._execute)
         times = []
         for _ in range(runs):
             started = time.perf_counter()
-            self._execute()
+            launch()
             self._cuda.synchronize()
             times.append((time.perf_counter() - started) * 1e3)
         return times
@@ -135,6 +138,7 @@ class TensorRtRuntime:
         self._compiled = None
         self._engine = None
         self._runtime = None
+        self._buffers = self._inputs = self._outputs = []
 
     def _run(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
         shapes = tuple(tuple(inputs[buffer.name].shape) for buffer in self._inputs)
