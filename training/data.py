@@ -29,17 +29,25 @@ class Sample:
 
     Attributes:
         name: the file's name, unique within a data set.
-        age: years.
-        male: the label, not a guess.
+        low, high: the age's range in years, both included; equal where the label is an age.
+        male: the label, not a guess; None where there is none.
         archive: the zip file or folder that holds it.
         member: its path within.
+        chip: whether it is cut so tightly around the face that a detector needs a border to find it.
     """
 
     name: str
-    age: int
-    male: bool
+    low: int
+    high: int
+    male: bool | None
     archive: Path
     member: str
+    chip: bool = True
+
+    @property
+    def age(self) -> float:
+        """The label in years, or the middle of its range."""
+        return (self.low + self.high) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def list_utkface(archives: Iterable[Path]) -> Listing:
     samples: dict[str, Sample] = {}
     skipped: list[tuple[str, str]] = []
     for archive in archives:
-        for member in _members(archive):
+        for member in picture_members(archive):
             name = PurePosixPath(member).name
             match = _UTKFACE.fullmatch(name)
             if match is None:
@@ -70,7 +78,8 @@ def list_utkface(archives: Iterable[Path]) -> Listing:
             elif int(match["age"]) > OLDEST:
                 skipped.append((name, f"age {match['age']} is above {OLDEST}"))
             else:
-                samples[name] = Sample(name, int(match["age"]), match["gender"] == "0", archive, member)
+                age = int(match["age"])
+                samples[name] = Sample(name, age, age, match["gender"] == "0", archive, member)
     if not samples:
         raise SourceError("no labelled picture was found in the data", "Give UTKFace's zip files or folders with --data.")
     return Listing(tuple(samples[name] for name in sorted(samples)), tuple(skipped))
@@ -139,15 +148,27 @@ class Pictures:
         return self._open[sample.archive].read(sample.member)
 
 
-def _members(archive: Path) -> list[str]:
+def picture_members(archive: Path) -> list[str]:
+    """Paths of the pictures within a zip file or folder.
+
+    Raises:
+        SourceError: it is neither.
+    """
+    return [member for member in members(archive) if PurePosixPath(member).suffix.lower() in _PICTURES]
+
+
+def members(archive: Path) -> list[str]:
+    """Paths of all files within a zip file or folder, with forward slashes.
+
+    Raises:
+        SourceError: it is neither.
+    """
     if archive.is_dir():
-        members = [path.relative_to(archive).as_posix() for path in archive.rglob("*") if path.is_file()]
-    else:
-        try:
-            with ZipFile(archive) as file:
-                members = [info.filename for info in file.infolist() if not info.is_dir()]
-        except (OSError, BadZipFile) as error:
-            raise SourceError(
-                f"{archive} is neither a folder nor a zip file that can be read: {error}", "Check the path after --data."
-            ) from error
-    return [member for member in members if PurePosixPath(member).suffix.lower() in _PICTURES]
+        return [path.relative_to(archive).as_posix() for path in archive.rglob("*") if path.is_file()]
+    try:
+        with ZipFile(archive) as file:
+            return [info.filename for info in file.infolist() if not info.is_dir()]
+    except (OSError, BadZipFile) as error:
+        raise SourceError(
+            f"{archive} is neither a folder nor a zip file that can be read: {error}", "Check the path after --data."
+        ) from error
