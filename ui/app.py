@@ -58,7 +58,7 @@ def run_window(
     application.setDesktopFileName("agelens")
     application.setWindowIcon(program_icon())
     services = Services(
-        open_source=open_source,
+        open_source=lambda spec, stop: open_source(spec, stop, settings.source),
         open_analyzer=open_analyzer,
         list_cameras=list_cameras,
         log_path=log_path or default_path(),

@@ -6,7 +6,7 @@ import re
 import traceback
 
 from PySide6.QtCore import Qt, Signal, qVersion
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtGui import QFontDatabase, QIcon
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -103,7 +103,7 @@ class ErrorDialog(QDialog):
         layout.setSpacing(18)
         layout.addLayout(top)
         layout.addWidget(self._details)
-        layout.addWidget(buttons)
+        layout.addWidget(_without_icons(buttons))
         close.setFocus()
 
     def _show_details(self, shown: bool) -> None:
@@ -140,7 +140,7 @@ class StreamDialog(QDialog):
         layout.addWidget(self.address)
         layout.addWidget(note)
         layout.addSpacing(8)
-        layout.addWidget(self._buttons)
+        layout.addWidget(_without_icons(self._buttons))
         self._check()
 
     def _check(self) -> None:
@@ -186,7 +186,14 @@ class AboutDialog(QDialog):
             layout.addWidget(_text(f"<b>Engine.</b> {engine}"))
         layout.addWidget(_text(f"<b>Log.</b> {log}"))
         layout.addWidget(_text(f"Free software under the MIT licence. Made with Qt {qVersion()}."))
-        layout.addWidget(buttons)
+        layout.addWidget(_without_icons(buttons))
+
+
+def _without_icons(buttons: QDialogButtonBox) -> QDialogButtonBox:
+    # Fusion puts its own icons on standard buttons, which match nothing else here.
+    for button in buttons.buttons():
+        button.setIcon(QIcon())
+    return buttons
 
 
 def _text(text: str, form: Qt.TextFormat = Qt.TextFormat.AutoText) -> QLabel:

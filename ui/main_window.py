@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QByteArray, QDir, QEvent, QSettings, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QColor, QDragEnterEvent, QDropEvent, QPalette
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QSplitter, QStackedWidget
 
@@ -199,7 +199,7 @@ class MainWindow(QMainWindow):
         dialog.open()
 
     def _file_dialog(self, title: str, mode: QFileDialog.FileMode) -> QFileDialog:
-        dialog = QFileDialog(self, title, str(self._preferences.value("folder", "")))
+        dialog = QFileDialog(self, title, str(self._preferences.value("folder", QDir.homePath())))
         dialog.setFileMode(mode)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self._preferences.setValue("folder", str(Path(name).parent)))
@@ -285,6 +285,8 @@ class MainWindow(QMainWindow):
         self._people.update_people(self.session.take_people(), progress.time_s)
         if self.session.source is not None and self.session.state is State.RUNNING:
             self._status.show_progress(self.session.source, progress, self.view.shown_rate)
+            if self.view.result is not None:
+                self._status.show_engine_in_use(self.view.result.engine)
 
     @Slot(int)
     def _select_person(self, person: int) -> None:

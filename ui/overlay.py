@@ -16,6 +16,9 @@ CHIP_RADIUS = 6.0
 CHIP_GAP = 5.0
 """All in device-independent pixels."""
 
+MOST_ROUND = 0.2
+"""Of a small box's width: rounder, it would be an oval."""
+
 RIM = QColor(0, 0, 0, 130)
 """Around boxes and chips: keeps every colour readable on snow and on night."""
 
@@ -97,7 +100,7 @@ def draw_marks(painter: QPainter, marks: Sequence[Mark], bounds: QRectF, font: Q
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     bold = QFont(font)
     bold.setWeight(QFont.Weight.Bold)
-    sizes = [_chip_size(mark.text, font, bold) for mark in marks]
+    sizes = [_chip_size(mark.text, font, bold if mark.settled else font) for mark in marks]
     chips = place_chips([mark.box for mark in marks], sizes, bounds)
     someone_selected = any(mark.person == selected for mark in marks)
     for mark in marks:
@@ -112,10 +115,10 @@ def draw_marks(painter: QPainter, marks: Sequence[Mark], bounds: QRectF, font: Q
 def _draw_box(painter: QPainter, mark: Mark, selected: bool) -> None:
     width = SELECTED_WIDTH if selected else BOX_WIDTH
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(RIM, width + 2.0))
-    painter.drawRoundedRect(mark.box, BOX_RADIUS, BOX_RADIUS)
-    painter.setPen(QPen(mark.color, width))
-    painter.drawRoundedRect(mark.box, BOX_RADIUS, BOX_RADIUS)
+    radius = min(BOX_RADIUS, mark.box.width() * MOST_ROUND)
+    for color, line in ((RIM, width + 2.0), (mark.color, width)):
+        painter.setPen(QPen(color, line))
+        painter.drawRoundedRect(mark.box, radius, radius)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -123,9 +126,9 @@ def _split(text: str) -> tuple[str, str]:
     return first, space + rest
 
 
-def _chip_size(text: str, font: QFont, bold: QFont) -> QSizeF:
+def _chip_size(text: str, font: QFont, head: QFont) -> QSizeF:
     first, rest = _split(text)
-    width = QFontMetricsF(bold).horizontalAdvance(first) + QFontMetricsF(font).horizontalAdvance(rest)
+    width = QFontMetricsF(head).horizontalAdvance(first) + QFontMetricsF(font).horizontalAdvance(rest)
     return QSizeF(width + 2 * CHIP_PADDING.width(), QFontMetricsF(font).height() + 2 * CHIP_PADDING.height())
 
 

@@ -71,5 +71,5 @@ class PacedSource:
 
 
 def plays_in_real_time(info: SourceInfo) -> bool:
-    """True for films and the demo; pictures have no rate, and cameras keep their own time."""
-    return not info.live and info.fps is not None
+    """True for films and the demo; pictures have neither rate nor duration, and cameras keep their own time."""
+    return not info.live and (info.fps is not None or info.duration_s is not None)

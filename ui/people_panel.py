@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QStackedLayout, QTableView, QVBoxLayout, QWidget
 
 from pipeline.types import AgeBelief
@@ -115,18 +115,22 @@ class PeopleModel(QAbstractTableModel):
             return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return None
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: PLR0911 - one per role
         row, column = self._rows[index.row()], Column(index.column())
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(row, column)
-        if role == self.SORT_ROLE:
-            return self._sort_key(row, column)
-        if role == Qt.ItemDataRole.DecorationRole and column is Column.PERSON:
-            return self._swatch(row.person)
-        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.IN_VIEW:
-            return "in the picture" if row.person in self._in_view else "not in the picture"
-        if role == Qt.ItemDataRole.ToolTipRole and row.picture is not None:
-            return row.picture
+        absent = row.person not in self._in_view
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._text(row, column)
+            case self.SORT_ROLE:
+                return self._sort_key(row, column)
+            case Qt.ItemDataRole.DecorationRole:
+                return self._swatch(row.person) if column is Column.PERSON else None
+            case Qt.ItemDataRole.ForegroundRole:
+                return QGuiApplication.palette().placeholderText() if absent else None
+            case Qt.ItemDataRole.AccessibleTextRole if column is Column.IN_VIEW:
+                return "not in the picture" if absent else "in the picture"
+            case Qt.ItemDataRole.ToolTipRole:
+                return row.picture
         return None
 
     def person_at(self, row: int) -> int:
@@ -166,7 +170,7 @@ class PeopleModel(QAbstractTableModel):
         self._in_view = in_view
         for person in touched:
             number = self._row_of[person]
-            self.dataChanged.emit(self.index(number, Column.AGE), self.index(number, Column.IN_VIEW))
+            self.dataChanged.emit(self.index(number, Column.PERSON), self.index(number, Column.IN_VIEW))
 
     def _text(self, row: PersonRow, column: Column) -> str:
         match column:

@@ -68,6 +68,11 @@ class StatusBar(QStatusBar):
             self.engine.setText(f"Engine: {engine.label}")
             self.engine.setToolTip(f"{engine.reason}\nModel: {engine.model}")
 
+    def show_engine_in_use(self, label: str) -> None:
+        """What analysed the newest frame: a GPU engine takes over from the CPU once it is built."""
+        if label and self.engine.text() != f"Engine: {label}":
+            self.engine.setText(f"Engine: {label}")
+
     def show_log(self, name: str, tool_tip: str) -> None:
         """Where the run is recorded."""
         self.log.setVisible(bool(name))

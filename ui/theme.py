@@ -88,16 +88,16 @@ QToolButton::menu-indicator { image: none; }
 QStatusBar { border-top: 1px solid $line; }
 QStatusBar::item { border: none; }
 QStatusBar QLabel { padding: 3px 8px; }
-QLabel#panelHeading { padding: 12px 14px 10px 14px; font-weight: 600; }
+QLabel#panelHeading { padding: 12px 7px 10px 7px; font-weight: 600; }
 QLabel#quiet { color: $quiet; padding: 16px; }
 QLabel#welcomeTitle { font-size: 20pt; font-weight: 600; }
 QLabel#welcomeText { color: $quiet; }
 QHeaderView { background: $window; }
 QHeaderView::section {
-    background: $window; border: none; border-bottom: 1px solid $line; padding: 5px 8px;
+    background: $window; border: none; border-bottom: 1px solid $line; padding: 5px 11px;
     color: $quiet;
 }
-QTableView { background: $base; selection-background-color: $selected; }
+QTableView { outline: none; background: $base; selection-background-color: $selected; }
 QTableView::item { padding: 0 8px; border: none; }
 QSplitter::handle { background: $line; }
 QPushButton { padding: 7px 16px; border-radius: 7px; border: 1px solid $line; background: $button; }
