@@ -22,6 +22,9 @@ from pipeline.types import Box, Detection, Float64Array, Track
 MAX_SIZE_RATIO = 1.8
 """Between a face and where it is expected: a face does not double its size from one look to the next."""
 
+SIZE_SIGMAS = 5.0
+"""The same for short steps, in which a size hardly changes: 25 % from one frame to the next, far above a detector's jitter."""
+
 MAX_GATE = 1.5
 """Farthest centre distance in face sizes at which boxes without overlap may still be one face, however unsure the motion is:
 shoulder to shoulder, heads are about two apart."""
@@ -30,6 +33,11 @@ GATE_SIGMAS = 3.5
 
 DUPLICATE_IOU = 0.5
 """A new detection that overlaps a followed face by this much is that face, found twice."""
+
+DOUBLE_IOU = 0.35
+"""Two detections that overlap by this much are one face, whatever the detector's own suppression (0.7 of the smaller box) lets
+through: a face before a hidden one is found again, half way between the two, where the hidden one should be. Taken for it, such
+a box would throw its motion off. Faces that are both in view overlap by less."""
 
 MERGE_IOU = 0.7
 """Two followed faces that overlap by this much are one: real faces behind each other hide each other long before."""
@@ -74,6 +82,7 @@ class IouTracker:
         """
         for track in self._living:
             track.advance(time_s)
+        detections = _without_doubles(detections)
         sure = [found for found in detections if found.score >= self._settings.high_score]
         unsure = [found for found in detections if found.score < self._settings.high_score]
         new = self._associate(sure, time_s, reach=True)
@@ -129,7 +138,8 @@ class IouTracker:
             gate = np.array([min(MAX_GATE, GATE_SIGMAS * track.motion.sigma) for track in tracks])[:, None]
             allowed |= apart <= gate**2 * np.minimum(old_area, new_area)
         ratio = new_area / old_area
-        allowed &= (ratio < MAX_SIZE_RATIO**2) & (ratio > MAX_SIZE_RATIO**-2)
+        widest = np.array([min(MAX_SIZE_RATIO, 1 + SIZE_SIGMAS * track.motion.sigma) for track in tracks])[:, None] ** 2
+        allowed &= (ratio < widest) & (ratio > 1 / widest)
         return np.where(allowed, cost, FORBIDDEN)
 
     def _merge(self) -> None:
@@ -138,6 +148,15 @@ class IouTracker:
         for older, younger in itertools.combinations(seen, 2):
             if older.motion.box.iou(younger.motion.box) > MERGE_IOU and older in self._living and younger in self._living:
                 self._living.remove(younger)
+
+
+def _without_doubles(detections: Sequence[Detection]) -> list[Detection]:
+    """The detections, best first, without those that lie upon a better one."""
+    kept: list[Detection] = []
+    for found in sorted(detections, key=lambda each: -each.score):
+        if all(found.box.iou(other.box) <= DOUBLE_IOU for other in kept):
+            kept.append(found)
+    return kept
 
 
 class _Living:

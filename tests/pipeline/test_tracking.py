@@ -31,6 +31,10 @@ def detection(x: float, y: float, size: float = 100.0, score: float = 0.99) -> D
     return Detection(box, score, np.zeros((5, 2), np.float32))
 
 
+def boxed(box: Box, score: float = 0.99) -> Detection:
+    return Detection(box, score, np.zeros((5, 2), np.float32))
+
+
 def follow(people: Sequence[Person], times: Sequence[float], jitter: float = 0.02, seed: int = 0) -> list[list[int]]:
     """Ids that each person's detections were given, in order. Detections come in random order with noise on place and size."""
     rng = np.random.default_rng(seed)
@@ -246,3 +250,18 @@ def test_uncertainty_is_high_for_new_faces_at_low_rates_and_falls_once_the_speed
     assert tracker.uncertainty(9 * 0.12 + 0.12) < 0.4
     tracker.update([], 1.2)
     assert tracker.uncertainty(1.3) == 0
+
+
+def test_a_face_found_twice_does_not_throw_a_hidden_track_off() -> None:
+    """Where one face hides another, the detector finds the front one again where the hidden one should be."""
+    tracker = IouTracker(TrackerSettings())
+    front, behind = Box(400, 240, 545, 430), Box(580, 283, 690, 425)
+    for frame in range(30):
+        tracker.update([boxed(front), boxed(behind)], frame / 30)
+    double = Box(450, 245, 600, 432)
+    for frame in range(30, 40):
+        tracks = tracker.update([boxed(front, 1.0), boxed(double, 0.95)], frame / 30)
+    hidden = next(track for track in tracks if track.detection is None)
+    assert hidden.box.iou(behind) > 0.8
+    tracks = tracker.update([boxed(front), boxed(behind)], 40 / 30)
+    assert [track.id for track in tracks if track.detection is not None] == [1, 2]

@@ -1,0 +1,84 @@
+"""The whole analysis, with the committed models, on the film whose truth is known to the pixel: the demo."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pytest
+
+from engines.choose import open_age_engine
+from engines.mtcnn import MtcnnDetector
+from pipeline.analyzer import Analyzer
+from pipeline.settings import Settings
+from pipeline.sources import open_source
+from pipeline.sources.demo import truth
+from pipeline.types import Face
+
+LONGEST_HIDDEN_S = 1.0
+"""What counts as one appearance: Collins hides Hopper for a moment as they cross, and that must not make a new track."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    time_s: float
+    name: str
+    face: Face
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[Seen]:
+    """Every face of the demo, with the name of the person whose true box it covers ("" for nobody's)."""
+    settings = Settings()
+    detector = MtcnnDetector.load(settings.detector.smallest_face_px, settings.detector.threads)
+    analyzer = Analyzer(detector, open_age_engine(settings.age), settings)
+    faces = []
+    with open_source("demo", threading.Event()) as source:
+        for frame in source.frames():
+            people = truth(frame.time_s)
+            for face in analyzer.process(frame).faces:
+                nearest = max(people, key=lambda person: person.box.iou(face.detection.box))
+                name = nearest.name if nearest.box.iou(face.detection.box) > 0.3 else ""
+                faces.append(Seen(frame.time_s, name, face))
+    return faces
+
+
+def test_every_face_is_somebody(seen: list[Seen]) -> None:
+    assert len(seen) > 800
+    assert [one.time_s for one in seen if not one.name] == []
+
+
+def test_one_track_per_appearance(seen: list[Seen]) -> None:
+    tracks: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for one in seen:
+        tracks[one.name][one.face.track].append(one.time_s)
+    for name, by_track in tracks.items():
+        assert len(by_track) == 2, f"{name}: {[(min(times), max(times)) for times in by_track.values()]}"
+        (_, first_end), (second_begin, _) = sorted((min(times), max(times)) for times in by_track.values())
+        assert second_begin - first_end > LONGEST_HIDDEN_S
+    assert len({track for by_track in tracks.values() for track in by_track}) == 4, "a track goes over from one to the other"
+
+
+def test_ages_are_within_ten_years_of_the_truth(seen: list[Seen]) -> None:
+    true_age = {person.name: person.age for person in truth(0.0)}
+    last = {(one.name, one.face.person): one.face.belief for one in seen if one.face.belief is not None}
+    assert len(last) == 4
+    for (name, person), belief in last.items():
+        assert abs(belief.years - true_age[name]) <= 10, f"{name}, person {person}"
+        assert belief.low <= true_age[name] <= belief.high, f"{name}, person {person}"
+
+
+def test_an_age_is_shown_within_two_seconds_and_stays(seen: list[Seen]) -> None:
+    by_person: dict[int, list[Seen]] = defaultdict(list)
+    for one in seen:
+        by_person[one.face.person].append(one)
+    for person, sightings in by_person.items():
+        shown = [one for one in sightings if one.face.belief is not None and one.face.belief.settled]
+        assert shown, f"person {person} never gets an age"
+        assert shown[0].time_s - sightings[0].time_s <= 2
+        final = shown[-1].face.belief
+        assert final is not None
+        for one in shown:
+            assert one.face.belief is not None
+            assert abs(one.face.belief.years - final.years) < 5, f"person {person} at {one.time_s:.2f} s"
