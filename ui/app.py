@@ -134,20 +134,22 @@ def unexpected_errors_shown(show: Callable[[Exception], None]) -> Iterator[None]
 def signals_close(close: Callable[[], object]) -> Iterator[None]:
     """Lets Ctrl-C and SIGTERM close the window.
 
-    Python runs signal handlers between its own instructions, and while Qt waits for events there are none. So the signal also
-    writes into a socket that Qt watches; the handler itself runs as soon as the notifier enters Python.
+    Python runs signal handlers between its own instructions: not at all while Qt waits for events, or else in the middle of
+    whatever the window is doing, such as painting. So the handlers do nothing. The signal's number is also written into a
+    socket, which Qt watches: the window closes from the event loop, like on any other event.
     """
+    numbers = (signal.SIGINT, signal.SIGTERM)
     reader, writer = socket.socketpair()
     for end in (reader, writer):
         end.setblocking(False)
+
+    def on_readable() -> None:
+        if set(reader.recv(64)) & set(numbers):
+            close()
+
     notifier = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read)
-    notifier.activated.connect(lambda: reader.recv(64))
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        close()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, handle) for number in numbers]
+    notifier.activated.connect(on_readable)
+    previous = [signal.signal(number, _leave_to_the_event_loop) for number in numbers]
     previous_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     try:
         yield
@@ -158,3 +160,7 @@ def signals_close(close: Callable[[], object]) -> Iterator[None]:
         notifier.setEnabled(False)
         reader.close()
         writer.close()
+
+
+def _leave_to_the_event_loop(_number: int, _frame: FrameType | None) -> None:
+    """Only there because Python writes to the wakeup socket for handled signals only."""

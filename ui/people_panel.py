@@ -46,6 +46,8 @@ TITLES = {
     Column.LAST_SEEN: "Last",
     Column.IN_VIEW: "Now",
 }
+PICTURE_TITLE = "Picture"
+
 WIDEST = {
     Column.PERSON: "Person ▾",
     Column.AGE: "estimating…",
@@ -108,7 +110,7 @@ class PeopleModel(QAbstractTableModel):
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[Column(section)]
+            return PICTURE_TITLE if self.of_pictures and section == Column.FIRST_SEEN else TITLES[Column(section)]
         if role == Qt.ItemDataRole.ToolTipRole:
             return TOOL_TIPS[Column(section)]
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -132,6 +134,11 @@ class PeopleModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return row.picture
         return None
+
+    @property
+    def of_pictures(self) -> bool:
+        """The persons are from a folder of pictures: instead of two times there is the name of a picture."""
+        return bool(self._rows) and self._rows[0].picture is not None
 
     def person_at(self, row: int) -> int:
         """Number of the person in a row."""
@@ -272,6 +279,7 @@ class PeoplePanel(QWidget):
         table.setShowGrid(False)
         table.setTabKeyNavigation(False)
         table.setWordWrap(False)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
         table.setFrameShape(QTableView.Shape.NoFrame)
         table.verticalHeader().hide()
@@ -279,9 +287,9 @@ class PeoplePanel(QWidget):
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
-        header.setMinimumSectionSize(table.fontMetrics().horizontalAdvance(TITLES[Column.IN_VIEW]) + COLUMN_PADDING_PX)
-        for column, text in WIDEST.items():
-            header.resizeSection(column, table.fontMetrics().horizontalAdvance(text) + COLUMN_PADDING_PX)
+        header.setMinimumSectionSize(_width(table, Column.IN_VIEW))
+        for column in Column:
+            header.resizeSection(column, _width(table, column))
         table.setAccessibleName("People")
         table.setAccessibleDescription("Everybody seen in this run, with age and times; choosing a row brings out the face")
         return table
@@ -291,8 +299,22 @@ class PeoplePanel(QWidget):
         count = self._model.rowCount()
         self._heading.setText(f"People · {count}" if count else "People")
         self._pages.setCurrentIndex(1 if count else 0)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        pictures = self._model.of_pictures
+        if self.table.isColumnHidden(Column.LAST_SEEN) == pictures:
+            return
+        header = self.table.horizontalHeader()
+        width = _width(self.table, Column.FIRST_SEEN)
+        self.table.setColumnHidden(Column.LAST_SEEN, pictures)
+        header.resizeSection(Column.FIRST_SEEN, 2 * width if pictures else width)
 
     @Slot(QItemSelection, QItemSelection)
     def _on_selection(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
         rows = self.table.selectionModel().selectedRows()
         self.person_selected.emit(self._model.person_at(self._sorted.mapToSource(rows[0]).row()) if rows else -1)
+
+
+def _width(table: QTableView, column: Column) -> int:
+    return table.fontMetrics().horizontalAdvance(WIDEST[column]) + COLUMN_PADDING_PX

@@ -93,6 +93,17 @@ def test_another_run_begins_with_an_empty_list(model: PeopleModel, panel: People
     assert column(model, Column.AGE) == ["70 (65–75)"]
 
 
+def test_persons_of_pictures_have_a_picture_instead_of_times(model: PeopleModel, panel: PeoplePanel) -> None:
+    model.update_people([PersonRow(1, 0, 0, None, picture="party.jpg")], now_s=0)
+    assert panel.table.isColumnHidden(Column.LAST_SEEN)
+    assert model.headerData(Column.FIRST_SEEN, Qt.Orientation.Horizontal) == "Picture"
+    assert column(model, Column.FIRST_SEEN) == ["party.jpg"]
+    model.clear()
+    model.update_people([row(1, 34)], now_s=0)
+    assert not panel.table.isColumnHidden(Column.LAST_SEEN)
+    assert model.headerData(Column.FIRST_SEEN, Qt.Orientation.Horizontal) == "First"
+
+
 def test_thousands_of_persons_cost_little(qtbot: QtBot) -> None:
     # Without Qt's tester, which looks at every row after every change.
     model = PeopleModel(lambda _person, belief: age_text(belief), lambda _person: QColor("red"))
