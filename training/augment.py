@@ -12,11 +12,12 @@ TURN_DEG, SCALE_LOG, SHIFT = 8.0, 0.10, 0.04
 """Largest rotation, change of scale (natural logarithm) and shift (of the crop's side): twice the detector's own scatter."""
 
 GREY = 0.05
-DEGRADED = 0.35
+DEGRADED = 0.4
 """Probability that a crop is shrunk, blurred, made noisy and compressed, each with one half."""
 
-SMALL_PX = (40, 100)
-"""Side to which a crop is shrunk and brought back: faces of a webcam or of people across a room."""
+SMALL_PX = (32, 112)
+"""Side to which a crop is shrunk and brought back: faces of a webcam or of people across a room. Small ones are as many as
+large ones, by ratio: from 32 to 56 is as much as from 64 to 112."""
 
 
 def augmented(crop: UInt8Array, rng: np.random.Generator) -> UInt8Array:
@@ -54,12 +55,12 @@ def _placed(crop: UInt8Array, rng: np.random.Generator) -> UInt8Array:
 
 
 def _degraded(view: UInt8Array, rng: np.random.Generator) -> UInt8Array:
+    """What a camera does, in its order: few pixels, blur, noise, compression; last, the program's own enlargement."""
     if rng.random() < 0.5:
-        side = int(rng.integers(*SMALL_PX))
-        small = cv2.resize(view, (side, side), interpolation=cv2.INTER_AREA)
-        view = np.asarray(cv2.resize(small, (CROP_PX, CROP_PX), interpolation=cv2.INTER_LINEAR), np.uint8)
+        side = round(float(np.exp(rng.uniform(*np.log(SMALL_PX)))))
+        view = np.asarray(cv2.resize(view, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     if rng.random() < 0.5:
-        view = np.asarray(cv2.GaussianBlur(view, (0, 0), rng.uniform(0.4, 1.5)), np.uint8)
+        view = np.asarray(cv2.GaussianBlur(view, (0, 0), rng.uniform(0.4, 1.5) * view.shape[0] / CROP_PX), np.uint8)
     if rng.random() < 0.5:
         noise = rng.standard_normal(view.shape, np.float32) * rng.uniform(2, 10)
         view = np.clip(view + noise, 0, 255).astype(np.uint8)
@@ -67,7 +68,7 @@ def _degraded(view: UInt8Array, rng: np.random.Generator) -> UInt8Array:
         ok, data = cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
         if ok:
             view = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return view
+    return np.asarray(cv2.resize(view, (CROP_PX, CROP_PX), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _coloured(view: UInt8Array, rng: np.random.Generator) -> UInt8Array:

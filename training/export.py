@@ -29,11 +29,11 @@ from pipeline.types import AGE_BINS, Float32Array, UInt8Array
 from training.augment import centred
 from training.card import CARD_FILE, TRAINING_DATA, WEIGHTS_LICENCE, Measured, Parity, TrainingRun, model_card
 from training.checkpoint import load_averaged, read_checkpoint
-from training.crops import Crops, chip_detector, load_crops
+from training.crops import chip_detector
 from training.evaluate import open_engine, predict, report, samples_of, table
+from training.mix import Mix, load_mix, split_rows
 from training.models_file import sha256_of, write_entry
 from training.onnx_files import export_float, halve, quantize, torch_ages
-from training.train import split_rows
 
 COMPARED, CALIBRATING = 200, 128
 """Crops to compare with torch on (of the validation list), and to learn the int8 ranges from (of the training crops)."""
@@ -85,13 +85,13 @@ def write_onnx(checkpoint: Path, folder: Path, calibrating: UInt8Array) -> None:
     quantize(full, folder / f"{TARGETS[1].name}.onnx", calibrating)
 
 
-def pick(crops: Crops, rows: NDArray[np.int64], count: int) -> UInt8Array:
+def pick(mix: Mix, rows: NDArray[np.int64], count: int) -> UInt8Array:
     """(count, 160, 160, 3) crops of some of the rows, the same ones every time."""
     chosen = np.random.default_rng(0).choice(rows, min(count, len(rows)), replace=False)
-    return np.stack([centred(crops.pixels[row]) for row in chosen])
+    return np.stack([centred(mix.pixels(row)) for row in chosen])
 
 
-def export(checkpoint: Path, crops_folder: Path, data: Sequence[Path], val_list: Path, out: Path) -> None:
+def export(checkpoint: Path, crop_folders: Sequence[Path], data: Sequence[Path], val_lists: Sequence[Path], out: Path) -> None:
     """Makes, checks, measures and writes the files.
 
     Raises:
@@ -99,15 +99,15 @@ def export(checkpoint: Path, crops_folder: Path, data: Sequence[Path], val_list:
         SourceError: checkpoint, crops or data cannot be read.
         OutputError: the folder cannot be written.
     """
-    crops = load_crops(crops_folder)
-    train_rows, val_rows = split_rows(crops, val_list)
-    samples = samples_of(data, val_list)
-    compared = pick(crops, val_rows, COMPARED)
+    mix = load_mix(crop_folders)
+    train_rows, val_rows = split_rows(mix, val_lists)
+    samples = samples_of(data, val_lists[0])
+    compared = pick(mix, val_rows, COMPARED)
     expected = torch_ages(load_averaged(checkpoint), compared)
     measured: list[Measured] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_onnx(checkpoint, folder, pick(crops, train_rows, CALIBRATING))
+        write_onnx(checkpoint, folder, pick(mix, train_rows, CALIBRATING))
         for target in TARGETS:
             path = folder / f"{target.name}.onnx"
             parity = compare(path.read_bytes(), target.name, compared, expected)
@@ -174,9 +174,9 @@ def _run(checkpoint: Path, training_pictures: int) -> TrainingRun:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.export", description="Checks, measures and writes the model files.")
     parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of training.train")
-    parser.add_argument("--crops", type=Path, required=True, help="folder made by training.crops")
+    parser.add_argument("--crops", type=Path, nargs="+", required=True, help="folders made by training.crops")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="UTKFace zip files or folders")
-    parser.add_argument("--val-list", type=Path, required=True, help="names to validate on, one a line")
+    parser.add_argument("--val-list", type=Path, nargs="+", required=True, help="names to validate on; of --data, the first")
     parser.add_argument("--out", type=Path, default=Path("assets/models"))
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)

@@ -78,14 +78,16 @@ def list_labelled(archive: Path) -> Listing:
     skipped += [(PurePosixPath(member).name, f"no row in {LABELS_FILE}") for member in sorted(there - labelled)]
     if not samples:
         raise SourceError(
-            f"{table} in {archive} labels not one picture; of {skipped[0][0]}: {skipped[0][1]}" if skipped else f"{table} is empty",
+            f"{table} in {archive} labels not one picture; of {skipped[0][0]}: {skipped[0][1]}"
+            if skipped
+            else f"{table} is empty",
             f"Each row of {LABELS_FILE} names a picture that lies beside it.",
         )
     return Listing(tuple(samples[name] for name in sorted(samples)), tuple(skipped))
 
 
 def parse_age(text: str) -> tuple[int, int] | None:
-    """"34" or "34.0" as a range of one year; None for anything else and for ages outside 0 … 120."""
+    """ "34" or "34.0" as a range of one year; None for anything else and for ages outside 0 … 120."""
     try:
         age = float(text)
     except ValueError:
@@ -94,7 +96,7 @@ def parse_age(text: str) -> tuple[int, int] | None:
 
 
 def parse_range(text: str) -> tuple[int, int] | None:
-    """"10-19" as (10, 19) and "70+" as (70, 120); None for anything else."""
+    """ "10-19" as (10, 19) and "70+" as (70, 120); None for anything else."""
     if closed := _CLOSED.fullmatch(text):
         low, high = int(closed[1]), int(closed[2])
         return (low, high) if low <= high <= OLDEST else None
@@ -114,8 +116,9 @@ def _columns(names: Sequence[str], where: str) -> _Columns:
     file = next((name for name in _FILE if name in names), None)
     label = next((name for name in (*_AGE, *_RANGE) if name in names), None)
     if file is None or label is None:
+        wanted = " or ".join(_FILE if file is None else _AGE + _RANGE)
         raise SourceError(
-            f"{where} has the columns {', '.join(names) or '(none)'}, but none named {' or '.join(_FILE if file is None else _AGE + _RANGE)}",
+            f"{where} has the columns {', '.join(names) or '(none)'}, but none named {wanted}",
             "Its first line must be file,age,gender or file,age_range,gender; gender may be left out.",
         )
     return _Columns(file, label, label in _RANGE, next((name for name in _GENDER if name in names), None))

@@ -1,8 +1,7 @@
-"""Trains the age network on aligned crops: `python -m training.train --crops FOLDER --val-list FILE --out FOLDER`.
+"""Trains the age network on aligned crops: `python -m training.train --crops FOLDER… --val-list FILE… --out FOLDER`.
 
-Label distribution learning (B.-B. Gao et al., Deep Label Distribution Learning with Label Ambiguity, TIP 2017) with an L1 term
-on the expectation (DLDL-v2, IJCAI 2018) and a gender term; AdamW, one cycle. Runs on a CPU: progress follows steps or the clock,
-whichever is ahead, so that a run with --minutes always comes to the end of its cycle.
+The losses of `training.loss`; AdamW, one cycle; `--init` begins a cycle at the averaged weights of an earlier run. Runs on a CPU:
+progress follows steps or the clock, whichever is ahead, so that a run with --minutes always comes to the end of its cycle.
 On a machine with other work to do, OMP_WAIT_POLICY=PASSIVE in the environment made steps five times as fast: torch's threads
 otherwise wait for each other at full speed, on the very core that the other one needs.
 """
@@ -25,21 +24,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline.errors import AppError, OutputError, SourceError
-from pipeline.types import AGE_BINS, UInt8Array
+from pipeline.errors import AppError, OutputError, SettingsError
+from pipeline.types import UInt8Array
 from training.augment import augmented, centred
-from training.checkpoint import Learner, Position
-from training.crops import Crops, load_crops
-from training.data import read_names
+from training.checkpoint import Learner, Position, load_averaged, read_checkpoint
+from training.loss import age_loss, gender_loss, years_outside
+from training.mix import Mix, corrected, draw, load_mix, sampling_weights, split_rows
 from training.model import AgeNet, expected_age
 
-LABEL_SIGMA = 2.0
-"""Years: neighbouring ages look alike, and labels are guesses themselves."""
-
-EXPECTATION_WEIGHT, GENDER_WEIGHT = 0.2, 0.2
 BODY_RATE, HEAD_RATE, WEIGHT_DECAY = 2e-4, 1e-3, 0.01
 WARM_UP = 0.25
 """Part of the cycle in which the rate rises."""
@@ -47,15 +41,24 @@ WARM_UP = 0.25
 EMA_DECAY = 0.99
 """Averages about the last hundred steps."""
 
-HISTORY = ("epoch", "step", "seconds", "rate", "loss", "train_mae", "val_mae", "val_gender")
+HISTORY = ("epoch", "step", "seconds", "rate", "loss", "train_mae", "val_mae", "val_gender", "val_sets")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run, as the command line gives it."""
+    """One run, as the command line gives it.
 
-    crops: Path
-    val_list: Path
+    Attributes:
+        weights: how often each set is seen, relative to its size; empty: all alike.
+        balance: how much more often the rarest ages are seen than the commonest, at most; 1: as the data has them.
+        rate: factor of the peak learning rates.
+        init: checkpoint whose averaged weights begin the cycle; None: FaceNet's.
+        corrections: labels to use instead of the data's own.
+        validate_every: epochs; the cycle's end is always validated.
+    """
+
+    crops: tuple[Path, ...]
+    val_list: tuple[Path, ...]
     out: Path
     epochs: int
     minutes: float
@@ -64,7 +67,13 @@ class Options:
     threads: int
     train_stem: bool
     resume: bool
-    save_every_s: float = 600.0
+    weights: tuple[float, ...] = ()
+    balance: float = 1.0
+    rate: float = 1.0
+    init: Path | None = None
+    corrections: Path | None = None
+    validate_every: int = 1
+    save_every_s: float = 300.0
     print_every: int = 10
 
 
@@ -75,14 +84,23 @@ def train(options: Options, stop: threading.Event) -> Path:
         The checkpoint; `--resume` goes on from it where the run was stopped.
 
     Raises:
-        SourceError: crops, list or checkpoint cannot be used.
+        SettingsError: the number of weights is not that of the sets.
+        SourceError: crops, list, corrections or checkpoint cannot be used.
         OutputError: the folder cannot be written.
     """
     torch.manual_seed(options.seed)  # for the heads' first weights
-    crops = load_crops(options.crops)
-    train_rows, val_rows = split_rows(crops, options.val_list)
+    if options.weights and len(options.weights) != len(options.crops):
+        raise SettingsError(
+            f"{len(options.weights)} weights were given for {len(options.crops)} sets", "Give --weights one number per folder."
+        )
+    mix = load_mix(options.crops)
+    train_rows, val_rows = split_rows(mix, options.val_list)
+    if options.corrections:
+        mix = corrected(mix, options.corrections, train_rows)
+    weights = sampling_weights(mix, train_rows, options.weights or (1.0,) * len(mix.sets), options.balance)
     print(f"{len(train_rows)} crops to train on, {len(val_rows)} to validate on", flush=True)
     learner = make_learner(options)
+    settings = plain(options)
     checkpoint = options.out / "checkpoint.pt"
     position = learner.load(checkpoint) if options.resume else Position()
     history = History(options.out / "history.csv", append=options.resume)
@@ -92,7 +110,7 @@ def train(options: Options, stop: threading.Event) -> Path:
     saved_s = position.elapsed_s
     progress = 0.0
     while position.epoch < options.epochs and progress < 1 and not stop.is_set():
-        order = np.random.default_rng([options.seed, position.epoch]).permutation(train_rows)
+        order = draw(train_rows, weights, np.random.default_rng([options.seed, position.epoch]))
         learner.model.train()
         while position.step < steps and not stop.is_set():
             position.elapsed_s = time.perf_counter() - began
@@ -104,42 +122,64 @@ def train(options: Options, stop: threading.Event) -> Path:
             rows = order[position.step * options.batch : (position.step + 1) * options.batch]
             rng = np.random.default_rng([options.seed, position.epoch, position.step])
             torch.manual_seed(int(rng.integers(2**31)))  # dropout's: a resumed run is then the very same run
-            loss, mae = train_step(learner, batch_of(crops, rows, rng), crops, rows)
+            loss, mae = train_step(learner, batch_of(mix, rows, rng), mix, rows)
             position.step += 1
             position.elapsed_s = time.perf_counter() - began
             history.step(loss, mae)
             if position.step % options.print_every == 0:
-                history.write(position, steps, BODY_RATE * one_cycle(progress))
+                history.write(position, steps, options.rate * BODY_RATE * one_cycle(progress))
             if position.elapsed_s - saved_s > options.save_every_s:
-                learner.save(checkpoint, position, plain(options))
+                learner.save(checkpoint, position, settings)
                 saved_s = position.elapsed_s
         if position.step == steps:
             position.epoch, position.step = position.epoch + 1, 0
-        if not stop.is_set():
-            validated = validate(learner.average, crops, val_rows, options.batch)
-            history.write(position, steps, BODY_RATE * one_cycle(progress), validated)
-        learner.save(checkpoint, position, plain(options))
+        learner.save(checkpoint, position, settings)
+        over = progress >= 1 or position.epoch == options.epochs
+        if not stop.is_set() and (over or position.epoch % options.validate_every == 0):
+            validated = validate(learner.average, mix, val_rows, options.batch)
+            history.write(position, steps, options.rate * BODY_RATE * one_cycle(progress), validated)
+        learner.save(checkpoint, position, settings)
     return checkpoint
 
 
 def make_learner(options: Options) -> Learner:
-    """The network, from FaceNet's weights, with what trains it."""
-    model = AgeNet(pretrained=not options.resume).to(memory_format=torch.channels_last)
+    """The network, from FaceNet's weights or an earlier run's, with what trains it.
+
+    Raises:
+        SourceError: the earlier run's checkpoint cannot be read.
+    """
+    if options.init and not options.resume:
+        model = load_averaged(options.init).to(memory_format=torch.channels_last)
+    else:
+        model = AgeNet(pretrained=not options.resume).to(memory_format=torch.channels_last)
     if not options.train_stem:
         model.freeze_stem()
     head = model.head_parameters()
     in_head = {id(parameter) for parameter in head}
     body = [parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in in_head]
     optimizer = torch.optim.AdamW(
-        [{"params": body, "peak": BODY_RATE}, {"params": head, "peak": HEAD_RATE}], weight_decay=WEIGHT_DECAY, foreach=True
+        [{"params": body, "peak": options.rate * BODY_RATE}, {"params": head, "peak": options.rate * HEAD_RATE}],
+        weight_decay=WEIGHT_DECAY,
+        foreach=True,
     )
     update = get_ema_multi_avg_fn(EMA_DECAY)  # type: ignore[no-untyped-call]
     return Learner(model, AveragedModel(model, multi_avg_fn=update), optimizer)
 
 
 def plain(options: Options) -> dict[str, str]:
-    """The run's options as they stand in its checkpoint."""
-    return {key: str(value) for key, value in asdict(options).items()}
+    """The run's options as they stand in its checkpoint, and the minutes of the runs that it builds on.
+
+    Raises:
+        SourceError: the checkpoint to begin with cannot be read.
+    """
+    settings = {
+        key: " ".join(map(str, value)) if isinstance(value, tuple) else str(value) for key, value in asdict(options).items()
+    }
+    if options.init:
+        before = read_checkpoint(options.init)
+        minutes = before["position"]["elapsed_s"] / 60 + float(before["options"].get("earlier_minutes", 0))
+        settings["earlier_minutes"] = f"{minutes:.1f}"
+    return settings
 
 
 def cycle_progress(position: Position, steps: int, options: Options) -> float:
@@ -160,41 +200,58 @@ def one_cycle(progress: float) -> float:
     return end + (1 - end) * (1 + math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP)))) / 2
 
 
-def train_step(learner: Learner, pixels: UInt8Array, crops: Crops, rows: NDArray[np.int64]) -> tuple[float, float]:
-    """One step; the loss and the mean absolute error in years."""
-    age, male = torch.from_numpy(crops.age[rows]), torch.from_numpy(crops.male[rows])
+def train_step(learner: Learner, pixels: UInt8Array, mix: Mix, rows: NDArray[np.int64]) -> tuple[float, float]:
+    """One step; the loss and the mean distance in years from the labels."""
+    low, high, male = (torch.from_numpy(labels[rows]) for labels in (mix.low, mix.high, mix.male))
     age_logits, male_logits = learner.model(as_input(pixels))
-    years = expected_age(age_logits)
-    error = (years - age).abs().mean()
-    loss = (
-        F.cross_entropy(age_logits, label_distribution(age))
-        + EXPECTATION_WEIGHT * error
-        + GENDER_WEIGHT * F.binary_cross_entropy_with_logits(male_logits, male)
-    )
+    age_losses, distances = age_loss(age_logits, low, high)
+    loss = age_losses.mean() + gender_loss(male_logits, male)
     loss.backward()  # type: ignore[no-untyped-call]
     learner.optimizer.step()
     learner.optimizer.zero_grad(set_to_none=True)
     learner.average.update_parameters(learner.model)
-    return loss.item(), error.item()
+    return loss.item(), distances.mean().item()
 
 
-def label_distribution(age: Tensor) -> Tensor:
-    """(n,) years → (n, 101) probabilities: a Gaussian of σ = 2 years around each label, 100 standing for all above."""
-    years = torch.arange(AGE_BINS, dtype=torch.float32)
-    return (-((years - age.clamp(max=AGE_BINS - 1)[:, None]) ** 2) / (2 * LABEL_SIGMA**2)).softmax(dim=1)
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """Accuracy on held-back pictures.
+
+    Attributes:
+        mae: mean distance in years from the labels; for exact labels, the mean absolute error.
+        gender: part of correct genders among the labelled ones, NaN where none is.
+        sets: one text for each set: its mean absolute error in years, or the part of ages inside their ranges.
+    """
+
+    mae: float
+    gender: float
+    sets: tuple[str, ...]
 
 
-def validate(model: torch.nn.Module, crops: Crops, rows: NDArray[np.int64], batch: int) -> tuple[float, float]:
-    """Mean absolute error in years, and the part of correct genders."""
+def validate(model: torch.nn.Module, mix: Mix, rows: NDArray[np.int64], batch: int) -> Validated:
+    """What the model makes of some rows."""
     model.eval()
-    error, correct = 0.0, 0.0
+    years, male = [], []
     with torch.inference_mode():
         for first in range(0, len(rows), batch):
             some = rows[first : first + batch]
-            age_logits, male_logits = model(as_input(np.stack([centred(crops.pixels[row]) for row in some])))
-            error += float((expected_age(age_logits) - torch.from_numpy(crops.age[some])).abs().sum())
-            correct += float(((male_logits > 0) == (torch.from_numpy(crops.male[some]) > 0.5)).sum())
-    return error / len(rows), correct / len(rows)
+            age_logits, male_logits = model(as_input(np.stack([centred(mix.pixels(row)) for row in some])))
+            years.append(expected_age(age_logits))
+            male.append(male_logits > 0)
+    age = torch.cat(years)
+    low, high, truth = (torch.from_numpy(labels[rows]) for labels in (mix.low, mix.high, mix.male))
+    distance = years_outside(age, low, high)
+    inside = years_outside(age.round(), low, high) == 0
+    sets = []
+    for i, title in enumerate(mix.titles):
+        own = torch.from_numpy(mix.part[rows] == i)
+        if not own.any():
+            continue
+        exact = bool((low == high)[own].all())
+        sets.append(f"{title} {distance[own].mean():.2f}" if exact else f"{title} {inside[own].float().mean():.1%}")
+    known = ~truth.isnan()
+    correct = (torch.cat(male) == (truth > 0.5))[known].float().mean()
+    return Validated(float(distance.mean()), float(correct), tuple(sets))
 
 
 def as_input(pixels: UInt8Array) -> Tensor:
@@ -202,24 +259,9 @@ def as_input(pixels: UInt8Array) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
 
 
-def batch_of(crops: Crops, rows: NDArray[np.int64], rng: np.random.Generator) -> UInt8Array:
+def batch_of(mix: Mix, rows: NDArray[np.int64], rng: np.random.Generator) -> UInt8Array:
     """(n, 160, 160, 3) uint8 random views of the crops."""
-    return np.stack([augmented(crops.pixels[row], rng) for row in rows])
-
-
-def split_rows(crops: Crops, val_list: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows to validate on.
-
-    Raises:
-        SourceError: the list cannot be read, or names pictures that have no crop.
-    """
-    names = read_names(val_list)
-    held_back = np.isin(crops.names, sorted(names))
-    if held_back.sum() != len(names):
-        raise SourceError(
-            f"{len(names) - int(held_back.sum())} pictures of {val_list} have no crop", "Make the crops of all data files."
-        )
-    return np.flatnonzero(~held_back), np.flatnonzero(held_back)
+    return np.stack([augmented(mix.pixels(row), rng) for row in rows])
 
 
 class History:
@@ -240,28 +282,31 @@ class History:
         self._losses.append(loss)
         self._errors.append(mae)
 
-    def write(self, position: Position, steps: int, rate: float, validated: tuple[float, float] | None = None) -> None:
-        """One line; `validated` is the mean absolute error and the part of correct genders at the end of an epoch."""
+    def write(self, position: Position, steps: int, rate: float, validated: Validated | None = None) -> None:
+        """One line; `validated` at the end of an epoch."""
         learnt = bool(self._losses)
         loss, mae = (float(np.mean(self._losses)), float(np.mean(self._errors))) if learnt else (0.0, 0.0)
         self._losses, self._errors = [], []
         values = [str(position.epoch), str(position.step), f"{position.elapsed_s:.0f}", f"{rate:.2e}"]
         values += [f"{loss:.4f}", f"{mae:.3f}"] if learnt else ["", ""]
-        values += ["", ""] if validated is None else [f"{validated[0]:.3f}", f"{validated[1]:.4f}"]
+        if validated is None:
+            values += ["", "", ""]
+        else:
+            values += [f"{validated.mae:.3f}", f"{validated.gender:.4f}", "; ".join(validated.sets)]
         with self._path.open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerow(values)
         text = f"epoch {position.epoch} step {position.step}/{steps}  {position.elapsed_s:.0f} s  rate {rate:.1e}"
         if learnt:
             text += f"  loss {loss:.3f}  MAE {mae:.2f}"
         if validated is not None:
-            text += f"  VALIDATION MAE {validated[0]:.3f} gender {validated[1]:.1%}"
+            text += f"  VALIDATION MAE {validated.mae:.3f} gender {validated.gender:.1%}  " + ", ".join(validated.sets)
         print(text, flush=True)
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m training.train", description="Trains the age network.")
-    parser.add_argument("--crops", type=Path, required=True, help="folder made by training.crops")
-    parser.add_argument("--val-list", type=Path, required=True, help="names to validate on, one a line")
+    parser.add_argument("--crops", type=Path, nargs="+", required=True, help="folders made by training.crops")
+    parser.add_argument("--val-list", type=Path, nargs="+", required=True, help="files of names to validate on, one a line")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and history.csv")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=0.0, help="end the cycle after this time at the latest; 0: no limit")
@@ -270,7 +315,15 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--train-stem", action="store_true", help="train the first six convolutions too: half as slow again")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    return Options(**vars(parser.parse_args(arguments)))
+    parser.add_argument("--weights", type=float, nargs="+", default=(), help="how often each set is seen, relative to its size")
+    parser.add_argument("--balance", type=float, default=3.0, help="see rare ages up to so many times as often; 1: as they come")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of the peak learning rates")
+    parser.add_argument("--init", type=Path, help="begin a new cycle at the averaged weights of this checkpoint")
+    parser.add_argument("--corrections", type=Path, help="labels of training.duplicates, used instead of the data's own")
+    parser.add_argument("--validate-every", type=int, default=1, help="epochs; the end is always validated")
+    given = parser.parse_args(arguments)
+    given.crops, given.val_list, given.weights = tuple(given.crops), tuple(given.val_list), tuple(given.weights)
+    return Options(**vars(given))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,9 +18,11 @@ from torch.optim.swa_utils import AveragedModel
 
 from pipeline.errors import OutputError, SourceError
 from training.checkpoint import Learner, Position, load_averaged, read_checkpoint
-from training.crops import STORED_PX, load_crops
+from training.crops import STORED_PX
+from training.loss import label_distribution
+from training.mix import load_mix, split_rows
 from training.model import AgeNet, expected_age
-from training.train import Options, batch_of, cycle_progress, label_distribution, main, one_cycle, split_rows, train, train_step
+from training.train import Options, batch_of, cycle_progress, main, one_cycle, train, train_step
 
 
 def write_crops(folder: Path, count: int) -> Path:
@@ -39,7 +41,7 @@ def write_crops(folder: Path, count: int) -> Path:
 def options(tmp_path: Path) -> Iterator[Options]:
     (tmp_path / "val.txt").write_text("0.jpg\n1.jpg\n")
     crops = write_crops(tmp_path / "crops", 6)
-    yield Options(crops, tmp_path / "val.txt", tmp_path / "run", 1, 0.0, 2, 0, 0, False, False, print_every=1)
+    yield Options((crops,), (tmp_path / "val.txt",), tmp_path / "run", 1, 0.0, 2, 0, 0, False, False, print_every=1)
     for folder in tmp_path.iterdir():  # checkpoints are large, and pytest keeps the folders of three sessions
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,11 +87,11 @@ def test_steps_learn(options: Options) -> None:
     model.freeze_stem()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-3)
     learner = Learner(model, AveragedModel(model), optimizer)
-    crops = load_crops(options.crops)
+    mix = load_mix(options.crops)
     rows = np.arange(2)
     frozen = model.trunk.conv2d_4a.conv.weight.clone()
     rng = np.random.default_rng(0)
-    losses = [train_step(learner, batch_of(crops, rows, rng), crops, rows)[0] for _ in range(5)]
+    losses = [train_step(learner, batch_of(mix, rows, rng), mix, rows)[0] for _ in range(5)]
     assert losses[-1] < 0.8 * losses[0]
     torch.testing.assert_close(model.trunk.conv2d_4a.conv.weight, frozen, rtol=0, atol=0)
 
@@ -130,9 +132,9 @@ def test_the_clock_ends_a_run(options: Options) -> None:
 
 
 def test_validation_list_must_fit_the_crops(options: Options) -> None:
-    options.val_list.write_text("0.jpg\nnobody.jpg\n")
+    options.val_list[0].write_text("0.jpg\nnobody.jpg\n")
     with pytest.raises(SourceError, match=r"1 pictures of .*val\.txt have no crop"):
-        split_rows(load_crops(options.crops), options.val_list)
+        split_rows(load_mix(options.crops), options.val_list)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04"])
