@@ -200,7 +200,10 @@ class _CudaPython:
     def __init__(self, driver: ModuleType) -> None:
         self._driver: Any = driver
         self.name = f"cuda-bindings {metadata.version('cuda-bindings')}"
-        self._call("starting", driver.cuInit(0))
+        try:
+            self._call("starting", driver.cuInit(0))
+        except RuntimeError as error:  # cuda-python looks for the driver's library only now
+            raise _failure("starting", _first_line(error)) from error
         self._gpu = self._call("finding the GPU", driver.cuDeviceGet(0))
         context = self._call("making a context", driver.cuDevicePrimaryCtxRetain(self._gpu))
         self._open = True

@@ -70,7 +70,10 @@ def build(
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log)
     if not parser.parse(graph):
-        reason = parser.get_error(0).desc() if parser.num_errors else log.first_error
+        reason = log.first_error
+        if parser.num_errors:
+            first = parser.get_error(0)
+            reason = f"operator {first.node_operator()}: {first.desc()}"
         raise ModelFileError(
             f"{flavour.title} cannot read the model {key.model!r}: {reason.splitlines()[0]}",
             "Export the model again, with operators that TensorRT knows.",

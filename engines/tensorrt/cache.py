@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from engines.tensorrt.build import Engine
 from engines.tensorrt.manifest import EngineKey, Manifest
 from pipeline.errors import EngineError, OutputError
+from pipeline.settings import AgeSettings
 
 MAGIC = b"AgeLens TensorRT engine\n"
 LONGEST_MANIFEST = 1 << 16
@@ -44,12 +45,12 @@ class EngineCache:
 
     Args:
         folder: made when first written to; None for the user's cache folder.
-        limit_bytes: the engines that were not used for longest go when there are more.
+        limit_bytes: the engines that were not used for longest go when there are more; None for the settings' default.
     """
 
-    def __init__(self, folder: Path | None = None, limit_bytes: int = 2_000_000_000) -> None:
+    def __init__(self, folder: Path | None = None, limit_bytes: int | None = None) -> None:
         self.folder = folder or user_cache_path("agelens", appauthor=False) / "engines"
-        self._limit_bytes = limit_bytes
+        self._limit_bytes = limit_bytes if limit_bytes is not None else AgeSettings().engine_cache_mb * 1_000_000
 
     def path(self, key: EngineKey) -> Path:
         return self.folder / key.file_name
@@ -113,9 +114,16 @@ class EngineCache:
             self.discard(path)
 
     def discard(self, path: Path) -> None:
-        """Deletes an engine and what lies beside it."""
-        for name in (path, *(path.with_suffix(suffix) for suffix in SIDE_FILES)):
-            name.unlink(missing_ok=True)
+        """Deletes an engine and what lies beside it.
+
+        Raises:
+            OutputError: the cache folder cannot be written.
+        """
+        try:
+            for name in (path, *(path.with_suffix(suffix) for suffix in SIDE_FILES)):
+                name.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(path.parent, error) from error
 
     def entries(self) -> list[CachedEngine]:
         """All engines, the most recently used first."""

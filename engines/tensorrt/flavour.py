@@ -81,7 +81,8 @@ def find_flavours(load: Callable[[str], ModuleType] = import_module) -> tuple[li
         except ModuleNotFoundError:
             missing.append(f"{name} is not installed")
         except (ImportError, OSError) as error:  # OSError: the wheel is there, its libraries do not load
-            missing.append(f"{name} is installed but does not load: {str(error).splitlines()[0] if str(error) else error!r}")
+            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            missing.append(f"{name} is installed but does not load: {reason}")
         else:
             found.append(Flavour(name, str(module.__version__), module, _targets(module), _cuda_major(name)))
     return found, missing
@@ -101,7 +102,7 @@ def find_flavour(load: Callable[[str], ModuleType] = import_module, gpu: Gpu | N
     found, missing = find_flavours(load)
     fitting = [flavour for flavour in found if flavour.portable or not portable]
     if not fitting:
-        what = "TensorRT for RTX is needed to build for other GPUs" if found else "TensorRT is not installed"
+        what = "TensorRT for RTX is needed to build for other GPUs" if found else "There is no TensorRT to use"
         raise EngineError(f"{what}: {' and '.join(missing)}.", INSTALL_HINT)
     if gpu is None:
         return fitting[0]
