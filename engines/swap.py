@@ -50,15 +50,14 @@ class SwappingAgeEngine:
         self._engine = serving
         self._build: Build | None = build
         self._open_built = open_built
-        self._why = serving.info.reason
+        self._note = ""
 
     @property
     def info(self) -> EngineInfo:
-        """What runs now; `reason` tells how far the build is, or why it failed."""
-        if self._build is not None:
-            done = self._build.state.share
-            return replace(self._engine.info, reason=f"{self._why}; the TensorRT engine is being built ({done:.0%})")
-        return replace(self._engine.info, reason=self._why)
+        """What runs now; `note` tells how far the build is, or why it failed."""
+        if (build := self._build) is not None:  # other threads may ask while this one swaps
+            return replace(self._engine.info, note=f"building TensorRT {build.state.share:.0%}")
+        return replace(self._engine.info, note=self._note)
 
     @property
     def runtime(self) -> TensorRuntime:
@@ -89,7 +88,6 @@ class SwappingAgeEngine:
                 error = failure
             else:
                 before, self._engine = self._engine, built
-                self._why = built.info.reason
                 before.close()
                 return
-        self._why = f"{self._why}; TensorRT does not run: {error.message}"
+        self._note = f"TensorRT does not run: {error.message}"

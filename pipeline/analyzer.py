@@ -95,7 +95,8 @@ class Analyzer:
         if chosen:
             self._face_ms = COST_MEMORY * self._face_ms + (1 - COST_MEMORY) * estimate_ms / len(chosen)
         times = StageTimes(detect_ms=detect_ms, track_ms=track_ms, estimate_ms=estimate_ms, fuse_ms=fuse_ms)
-        return FrameResult(frame, faces, cut, self._engine.info.label, times)
+        engine = self._engine.info
+        return FrameResult(frame, faces, cut, engine.label, times, engine.note)
 
     def _begins_anew(self, frame: Frame) -> bool:
         """Whether this picture does not continue the one before."""

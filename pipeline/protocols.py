@@ -77,6 +77,7 @@ class EngineInfo:
         model: name of the model's entry in models.toml.
         reason: one sentence: why this one ("no NVIDIA GPU found, running on the CPU").
         model_sha256: of the model's file: rows of another model are never taken for rows of this one.
+        note: what changes while it runs, for the status bar: how far a faster engine is built, or why that one does not run.
     """
 
     name: str
@@ -84,6 +85,7 @@ class EngineInfo:
     model: str
     reason: str
     model_sha256: str = ""
+    note: str = ""
 
     @property
     def label(self) -> str:

@@ -188,6 +188,7 @@ class FrameResult:
         faces: the faces seen in this frame (hidden tracks are not among them).
         cut: True where the picture does not continue the one before (hard cut, seek, independent pictures).
         engine: short name of the age engine that was used, as in the log.
+        engine_note: what the status bar adds to it, such as how far a faster one is built.
     """
 
     frame: Frame
@@ -195,6 +196,7 @@ class FrameResult:
     cut: bool = False
     engine: str = ""
     times: StageTimes = field(default_factory=StageTimes)
+    engine_note: str = ""
 
 
 def as_readonly(image: NDArray[Any]) -> UInt8Array:

@@ -286,7 +286,7 @@ class MainWindow(QMainWindow):
         if self.session.source is not None and self.session.state is State.RUNNING:
             self._status.show_progress(self.session.source, progress, self.view.shown_rate)
             if self.view.result is not None:
-                self._status.show_engine_in_use(self.view.result.engine)
+                self._status.show_engine_in_use(self.view.result.engine, self.view.result.engine_note)
 
     @Slot(int)
     def _select_person(self, person: int) -> None:

@@ -68,10 +68,11 @@ class StatusBar(QStatusBar):
             self.engine.setText(f"Engine: {engine.label}")
             self.engine.setToolTip(f"{engine.reason}\nModel: {engine.model}")
 
-    def show_engine_in_use(self, label: str) -> None:
-        """What analysed the newest frame: a GPU engine takes over from the CPU once it is built."""
-        if label and self.engine.text() != f"Engine: {label}":
-            self.engine.setText(f"Engine: {label}")
+    def show_engine_in_use(self, label: str, note: str) -> None:
+        """What analysed the newest frame: a GPU engine takes over once it is built, and the note says how far it is."""
+        text = f"Engine: {label} · {note}" if note else f"Engine: {label}"
+        if label and self.engine.text() != text:
+            self.engine.setText(text)
 
     def show_log(self, name: str, tool_tip: str) -> None:
         """Where the run is recorded."""

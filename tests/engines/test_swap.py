@@ -59,11 +59,11 @@ def test_it_serves_at_once_and_changes_between_two_frames(opened: Opened) -> Non
     first = years(engine)
     build.state = BuildState(0.43)
     assert engine.info.name == "cpu"
-    assert engine.info.reason == "a GPU was found; the TensorRT engine is being built (43%)"
+    assert (engine.info.reason, engine.info.note) == ("a GPU was found", "building TensorRT 43%")
     build.state = BuildState(1.0, built=True)
     assert engine.info.name == "cpu", "nothing changes but between frames"
     assert years(engine) == pytest.approx(first)
-    assert (engine.info.name, engine.info.reason) == ("tensorrt", "built")
+    assert (engine.info.name, engine.info.reason, engine.info.note) == ("tensorrt", "built", "")
     assert build.cancelled == 1, "its thread was joined"
     engine.close()
     assert build.cancelled == 1
@@ -75,7 +75,7 @@ def test_a_failed_build_is_said_and_the_cpu_serves_on(opened: Opened) -> None:
     build.state = BuildState(0.2, error=EngineError("The memory of RTX 3060 is used up.", "Close other programs."))
     assert years(engine) > 0
     assert engine.info.name == "cpu"
-    assert engine.info.reason == "a GPU was found; TensorRT does not run: The memory of RTX 3060 is used up."
+    assert engine.info.note == "TensorRT does not run: The memory of RTX 3060 is used up."
 
 
 def test_an_engine_that_does_not_open_is_said(opened: Opened) -> None:
@@ -86,7 +86,7 @@ def test_an_engine_that_does_not_open_is_said(opened: Opened) -> None:
     engine = SwappingAgeEngine(opened("cpu", "a GPU was found"), build, fails)
     build.state = BuildState(1.0, built=True)
     assert years(engine) == pytest.approx(years(engine))
-    assert "TensorRT does not run: The GPU failed" in engine.info.reason
+    assert "TensorRT does not run: The GPU failed" in engine.info.note
 
 
 def test_closing_gives_up_the_build(opened: Opened) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,16 @@ def test_it_is_a_frame_analyzer() -> None:
     analyzer: FrameAnalyzer = bench.analyzer
     assert analyzer.engine is bench.engine.info
     assert analyzer.process(frame(ROOM, 0.0)).engine == "cpu int8"
+
+
+def test_results_tell_what_changes_about_the_engine() -> None:
+    """A faster engine is being built, then takes over: the window reads both off the frames."""
+    bench = Bench()
+    bench.engine.info = replace(bench.engine.info, note="building TensorRT 43%")
+    assert bench.analyzer.process(frame(ROOM, 0.0)).engine_note == "building TensorRT 43%"
+    bench.engine.info = replace(bench.engine.info, name="tensorrt", precision="fp16", note="")
+    after = bench.analyzer.process(frame(ROOM, 0.04))
+    assert (after.engine, after.engine_note) == ("tensorrt fp16", "")
 
 
 def test_everybody_is_followed_and_aged() -> None:

@@ -81,7 +81,9 @@ class AnalyzerDouble:
     def process(self, frame: Frame) -> FrameResult:
         self.threads.add(threading.current_thread().name)
         time.sleep(self.delay_s)
-        return FrameResult(frame, tuple(self._face(person, frame) for person in AGES), engine=self.engine.label)
+        return FrameResult(
+            frame, tuple(self._face(person, frame) for person in AGES), engine=self.engine.label, engine_note=self.engine.note
+        )
 
     def _face(self, person: int, frame: Frame) -> Face:
         years = AGES[person]
