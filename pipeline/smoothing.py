@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from pipeline.settings import FilterSettings
 from pipeline.types import AGE_BINS, AgeBelief, AgeEstimate, Float64Array
@@ -46,6 +45,9 @@ GENDER_LIMIT = 4.0
 
 GENDER_FRAME_LIMIT = 3.0
 """Log-odds that a single frame may add at most."""
+
+KERNEL_SIGMAS = 4.0
+"""Beyond, a Gaussian holds less than a ten-thousandth."""
 
 _AGES = np.arange(AGE_BINS, dtype=np.float64)
 _AGES.flags.writeable = False
@@ -172,7 +174,9 @@ def _widened(distribution: Float64Array, sigma_years: float) -> Float64Array:
     """With an independent Gaussian error on top; what would fall below 0 or above 100 is mirrored back."""
     if sigma_years <= 0:
         return distribution
-    return np.asarray(gaussian_filter1d(distribution, sigma_years, mode="reflect"), np.float64)
+    reach = math.ceil(KERNEL_SIGMAS * sigma_years)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_years) ** 2)
+    return np.convolve(np.pad(distribution, reach, mode="symmetric"), kernel / kernel.sum(), mode="valid")
 
 
 def _interval(distribution: Float64Array) -> tuple[float, float]:

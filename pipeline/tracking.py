@@ -12,8 +12,8 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
+import lap
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from pipeline.motion import Motion
 from pipeline.settings import TrackerSettings
@@ -115,9 +115,10 @@ class IouTracker:
             return list(detections)
         cost = self._costs(waiting, detections, reach)
         taken: set[int] = set()
-        rows, columns = linear_sum_assignment(cost)
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            if cost[row, column] < FORBIDDEN:
+        # lap, for SciPy would double the time until the program has started, for this one function.
+        _, columns, _ = lap.lapjv(cost, extend_cost=True)
+        for row, column in enumerate(columns.tolist()):
+            if column >= 0 and cost[row, column] < FORBIDDEN:
                 waiting[row].see(detections[column], time_s)
                 taken.add(column)
         return [found for i, found in enumerate(detections) if i not in taken]
