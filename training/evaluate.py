@@ -1,6 +1,8 @@
 """Accuracy of an exported model on raw pictures, through the program's own detector, alignment and runtime:
 
 `python -m training.evaluate --model assets/models/FILE.onnx --data FILES… [--val-list FILE] [--json FILE]`
+
+Labels that are ages and labels that are ranges of ages are reported apart.
 """
 
 from __future__ import annotations
@@ -21,11 +23,14 @@ from engines.age import FaceNetAgeEngine
 from engines.align import CROP_PX
 from engines.models import ModelEntry, read_models_file
 from engines.onnx_runtime import OnnxRuntime
-from pipeline.errors import AppError, ModelFileError, OutputError
+from pipeline.errors import AppError, ModelFileError, OutputError, SettingsError, SourceError
 from pipeline.protocols import AgeEngine, EngineInfo
 from pipeline.types import AgeEstimate, Float32Array, Float64Array
-from training.crops import Scanner, chip_detector, chip_landmarks, usual_landmarks
-from training.data import Pictures, Sample, list_utkface, read_names, select
+from training.crops import Scanner, chip_detector, find_landmarks, usual_landmarks
+from training.data import Pictures, Sample, read_names, select
+from training.labels import list_samples
+from training.ranges import RangeReport, range_report, range_table
+from training.webcam import Webcam
 
 LAST_DECADE = 9
 """People above 100 are too few for a group of their own."""
@@ -41,7 +46,8 @@ class Predictions:
     Attributes:
         age, truth: (n,) float32 years.
         male: (n,) float32 probability; male_truth: (n,) bool.
-        missed: number of pictures in which the detector found no face; they were cropped at the usual place, and count.
+        missed: number of pictures in which the detector found no face. Tight chips among them were cropped at the usual place and
+            are among the n; photos are not.
     """
 
     age: Float32Array
@@ -91,25 +97,56 @@ class Report:
     missed: int
 
 
-def predict(engine: AgeEngine, detector: Scanner, samples: Sequence[Sample]) -> Predictions:
+def estimates(
+    engine: AgeEngine, detector: Scanner, samples: Sequence[Sample], webcam: Webcam | None = None
+) -> tuple[list[AgeEstimate | None], int]:
     """Raw pictures → face → crop → age, as the program does it.
 
+    Args:
+        webcam: what the pictures are made into between detection and crop.
+
+    Returns:
+        One estimate for each picture, None for photos in which no face was found; and the number of pictures in which none was.
+
     Raises:
-        SourceError: a picture cannot be read.
+        SourceError: a picture cannot be read, or not one of them shows a face.
     """
-    estimates: list[AgeEstimate] = []
+    found: list[AgeEstimate | None] = []
     missed = 0
     with Pictures() as pictures:
         for sample in samples:
-            chip = pictures.read(sample)
-            landmarks = chip_landmarks(detector, chip)
+            picture = pictures.read(sample)
+            landmarks = find_landmarks(detector, sample, picture)
             missed += landmarks is None
-            estimates += engine.estimate(chip, [usual_landmarks(chip) if landmarks is None else landmarks])
+            if landmarks is None and not sample.chip:
+                found.append(None)
+                continue
+            points = usual_landmarks(picture) if landmarks is None else landmarks
+            if webcam is not None:
+                picture, points = webcam.shoot(picture, points)
+            found += engine.estimate(picture, [points])
+    if all(estimate is None for estimate in found):
+        raise SourceError("no face was found in any of the pictures", "Check that they are photos of faces.")
+    return found, missed
+
+
+def predict(engine: AgeEngine, detector: Scanner, samples: Sequence[Sample], webcam: Webcam | None = None) -> Predictions:
+    """The estimates of pictures with exact labels, beside the truth.
+
+    Raises:
+        SourceError: a picture cannot be read, or not one of them shows a face.
+    """
+    return predictions(samples, *estimates(engine, detector, samples, webcam))
+
+
+def predictions(samples: Sequence[Sample], found: Sequence[AgeEstimate | None], missed: int) -> Predictions:
+    """What `estimates` returned, beside the truth."""
+    pairs = [(sample, estimate) for sample, estimate in zip(samples, found, strict=True) if estimate is not None]
     return Predictions(
-        np.array([estimate.years for estimate in estimates], np.float32),
-        np.array([sample.age for sample in samples], np.float32),
-        np.array([0.5 if estimate.male is None else estimate.male for estimate in estimates], np.float32),
-        np.array([sample.male for sample in samples]),
+        np.array([estimate.years for _, estimate in pairs], np.float32),
+        np.array([sample.age for sample, _ in pairs], np.float32),
+        np.array([0.5 if estimate.male is None else estimate.male for _, estimate in pairs], np.float32),
+        np.array([sample.male is True for sample, _ in pairs]),
         missed,
     )
 
@@ -165,7 +202,7 @@ def table(figures: Report) -> str:
 
 def samples_of(data: Sequence[Path], val_list: Path | None) -> list[Sample]:
     """The pictures to measure on: all of the data, or those on the list."""
-    samples = list_utkface(data).samples
+    samples = list_samples(data).samples
     return list(samples) if val_list is None else select(samples, read_names(val_list))
 
 
@@ -192,16 +229,25 @@ def open_engine(path: Path, threads: int) -> FaceNetAgeEngine:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Accuracy of an exported age model.")
     parser.add_argument("--model", type=Path, required=True, help="ONNX file")
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="UTKFace zip files or folders")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="zip files or folders: UTKFace, or photos with labels.csv"
+    )
     parser.add_argument("--val-list", type=Path, help="measure on these names only, one a line")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--face-px", type=int, default=0, help="simulate a webcam: shrink each face to this size; 0: as it is")
+    parser.add_argument("--jpeg", type=int, default=50, help="quality of the simulated webcam's pictures, 0: uncompressed")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     try:
         samples = samples_of(options.data, options.val_list)
-        figures = report(predict(open_engine(options.model, options.threads), chip_detector(), samples))
-        print(table(figures))
+        ranged = {sample.low != sample.high for sample in samples}
+        if len(ranged) > 1:
+            raise SettingsError("the data mix exact ages with ranges of ages", "Measure each set on its own.")
+        webcam = Webcam(options.face_px, options.jpeg) if options.face_px else None
+        found, missed = estimates(open_engine(options.model, options.threads), chip_detector(), samples, webcam)
+        figures = range_report(samples, found) if True in ranged else report(predictions(samples, found, missed))
+        print(range_table(figures) if isinstance(figures, RangeReport) else table(figures))
         if options.json:
             write_json(options.json, figures)
     except AppError as error:
@@ -210,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_json(path: Path, figures: Report) -> None:
+def write_json(path: Path, figures: Report | RangeReport) -> None:
     """Raises: OutputError, the file cannot be written."""
     try:
         path.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")

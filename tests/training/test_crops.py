@@ -13,8 +13,18 @@ from engines.align import CROP_PX, TEMPLATE, align
 from pipeline.errors import SourceError
 from pipeline.types import Box, Detection, UInt8Array
 from training.augment import augmented, centred
-from training.crops import CROP_MARGIN, STORED_PX, chip_detector, chip_landmarks, load_crops, make_crops, usual_landmarks
+from training.crops import (
+    CROP_MARGIN,
+    STORED_PX,
+    chip_detector,
+    chip_landmarks,
+    load_crops,
+    make_crops,
+    photo_landmarks,
+    usual_landmarks,
+)
 from training.data import list_utkface
+from training.labels import list_samples
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -33,6 +43,17 @@ class FixedDetector:
         ]
 
 
+class SizedDetector:
+    """Finds a small face far from the centre, a large one beside it, and a tiny one at it."""
+
+    def scan(self, image: UInt8Array) -> list[Detection]:
+        size = np.array([image.shape[1], image.shape[0], image.shape[1], image.shape[0]])
+        boxes = [
+            Box(*(np.array(part) * size).tolist()) for part in ((0, 0, 0.3, 0.3), (0.35, 0.35, 0.95, 1), (0.45, 0.45, 0.55, 0.55))
+        ]
+        return [Detection(box, 0.9, np.full((5, 2), box.center, np.float32)) for box in boxes]
+
+
 def test_landmarks_are_the_central_faces_and_in_the_chips_own_pixels() -> None:
     detector = FixedDetector((90.0, 100.0), (210.0, 205.0))
     landmarks = chip_landmarks(detector, np.zeros((200, 200, 3), np.uint8))
@@ -40,6 +61,55 @@ def test_landmarks_are_the_central_faces_and_in_the_chips_own_pixels() -> None:
     assert landmarks is not None
     np.testing.assert_array_equal(landmarks, np.full((5, 2), (110, 105), np.float32))
     assert chip_landmarks(FixedDetector(), np.zeros((200, 200, 3), np.uint8)) is None
+
+
+def test_the_main_face_of_a_photo_is_large_and_near_the_centre() -> None:
+    landmarks = photo_landmarks(SizedDetector(), np.zeros((200, 200, 3), np.uint8))
+    assert landmarks is not None
+    np.testing.assert_allclose(landmarks[0], [130, 135])
+
+
+def test_a_photo_gets_a_border_where_nothing_is_found() -> None:
+    class Tight(FixedDetector):
+        def scan(self, image: UInt8Array) -> list[Detection]:
+            return super().scan(image) if image.shape[0] > 200 else []
+
+    landmarks = photo_landmarks(Tight((210.0, 205.0)), np.zeros((200, 200, 3), np.uint8))
+    assert landmarks is not None
+    np.testing.assert_array_equal(landmarks[0], [110, 105])
+    assert photo_landmarks(FixedDetector(), np.zeros((200, 200, 3), np.uint8)) is None
+
+
+def test_photos_without_a_face_and_broken_files_are_left_out_and_listed(tmp_path: Path) -> None:
+    portrait = cv2.imread(str(Path(__file__).resolve().parents[2] / "assets/demo/collins.webp"))
+    assert portrait is not None
+    data = cv2.imencode(".png", cv2.resize(portrait, (224, 224), interpolation=cv2.INTER_AREA))[1].tobytes()
+    noise = cv2.imencode(".jpg", np.random.default_rng(2).integers(0, 255, (200, 200, 3)).astype(np.uint8))[1].tobytes()
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("labels.csv", "file,age_range,gender\n1.jpg,20-29,f\n2.png,40-49,f\n3.png,70+,\n4.jpg,3-9,m\n")
+        for name, content in (("1.jpg", noise), ("2.png", data), ("3.png", data), ("4.jpg", b"broken")):
+            archive.writestr(name, content)
+    made = make_crops(list_samples([tmp_path / "a.zip"]).samples, tmp_path / "crops", threads=2)
+    assert (made.count, made.usual) == (2, 0)
+    assert [name for name, _ in made.left_out] == ["1.jpg", "4.jpg"]
+    assert made.left_out[0][1] == "no face was found"
+    assert "is no picture" in made.left_out[1][1]
+    crops = load_crops(tmp_path / "crops")
+    assert crops.low.tolist() == [40, 70]
+    assert crops.high.tolist() == [49, 120]
+    assert np.isnan(crops.male).tolist() == [False, True]
+    np.testing.assert_array_equal(crops.pixels[0], crops.pixels[1])
+    assert crops.pixels[0].std() > 20
+    with (tmp_path / "crops" / "left_out.csv").open(encoding="utf-8") as file:
+        assert len(file.readlines()) == 3
+    assert not list((tmp_path / "crops").glob("*.part"))
+
+
+def test_not_one_crop_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,age\n1.jpg,3\n")
+    (tmp_path / "1.jpg").write_bytes(b"broken")
+    with pytest.raises(SourceError, match="not one of 1 pictures gave a crop"):
+        make_crops(list_samples([tmp_path]).samples, tmp_path / "crops", threads=1)
 
 
 def test_usual_landmarks_leave_a_chip_as_it_is() -> None:
