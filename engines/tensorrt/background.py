@@ -37,10 +37,11 @@ class BuildProcess:
         self._process = subprocess.Popen(
             command,
             cwd=PROGRAM_FOLDER,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
             encoding="utf-8",
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows a console would open beside the window
         )
         self._reader = threading.Thread(target=self._read, name="TensorRT build", args=(self._process.stdout,))
         self._reader.start()
@@ -90,9 +91,9 @@ class BuildProcess:
 
 
 def worker_command(model: str, models: Path, precision: str, cache: Path, cache_mb: int) -> list[str]:
-    """What `BuildProcess` runs to build the engine for the GPU of this machine."""
+    """What `BuildProcess` runs to build the engine for the GPU of this machine. It works in another folder than this process."""
     return [
         *(sys.executable, "-m", "engines.tensorrt.worker"),
-        *("--model", model, "--models", str(models), "--precision", precision),
-        *("--cache", str(cache), "--cache-mb", str(cache_mb)),
+        *("--model", model, "--models", str(models.absolute()), "--precision", precision),
+        *("--cache", str(cache.absolute()), "--cache-mb", str(cache_mb)),
     ]

@@ -157,3 +157,10 @@ def test_the_real_worker_without_a_gpu(tmp_path: Path) -> None:
     build.cancel()
     assert error is not None
     assert error.message == reason
+
+
+def test_the_worker_finds_folders_that_are_relative_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = worker_command("age", Path("models"), "fp16", Path("cache"), 100)
+    assert str(tmp_path / "models") in command
+    assert str(tmp_path / "cache") in command
