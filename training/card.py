@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 from training.augment import DEGRADED
 from training.evaluate import Report
+from training.ranges import RangeReport
 
 CARD_FILE = "MODEL_CARD.md"
-
-TRAINING_DATA = "UTKFace (aligned and cropped faces), without the pictures of the validation list and their copies"
-
-WEIGHTS_LICENCE = "research use only: UTKFace's terms; trunk from facenet (MIT), trained on CASIA-WebFace (research use)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +34,45 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What was measured beside the first validation list: a title, and the figures of the first file."""
+
+    title: str
+    figures: Report | RangeReport
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """How the weights came about: pictures, passes over them, time, batch size, and whether the stem was trained too."""
+    """How the weights came about.
+
+    Attributes:
+        pictures, passes, minutes, batch: of the last cycle.
+        whole: whether the stem was trained too.
+        sets: names of the data sets.
+        earlier_minutes: of the cycles that it builds on.
+        balance: how much more often rare ages were seen than the commonest, at most.
+    """
 
     pictures: int
     passes: float
     minutes: float
     batch: int
     whole: bool
+    sets: tuple[str, ...] = ("UTKFace",)
+    earlier_minutes: float = 0.0
+    balance: float = 1.0
+
+    @property
+    def data(self) -> str:
+        return f"{_listed(self.sets)}, without the pictures of the validation lists and their copies"
+
+    @property
+    def licence(self) -> str:
+        terms = f"the terms of {_listed(self.sets)}"
+        return f"research use only: {terms}; trunk from facenet (MIT), trained on CASIA-WebFace (research use)"
 
 
-def model_card(run: TrainingRun, files: Sequence[Measured]) -> str:
+def model_card(run: TrainingRun, files: Sequence[Measured], elsewhere: Sequence[Elsewhere] = ()) -> str:
     """The card in Markdown; the table by age is that of the last file."""
     rows = [
         f"| {file.name} | {file.size_bytes / 1e6:.1f} MB | {file.figures.mae:.2f} | "
@@ -78,12 +103,13 @@ is a guess about a picture and says nothing about anybody's identity.
 
 ## Training
 
-- Data: {TRAINING_DATA}:
+- Data: {run.data}:
   {run.pictures} pictures, and beyond the trunk's own nothing else. Labels are partly estimates themselves.
 - Crops by the program's own detector and alignment.
-- {run.passes:.1f} passes in {run.minutes:.0f} minutes on two CPU cores, batch {run.batch}; {_trained(run)}.
-- Label distributions (Gaussian, σ = 2 years) + 0.2 · L1 of the expectation + 0.2 · gender cross-entropy; AdamW, one cycle;
-  a moving average of the last hundred steps' weights.
+- {run.passes:.1f} passes in {run.minutes:.0f} minutes on two CPU cores, batch {run.batch}; {_trained(run)}.{_earlier(run)}
+- Label distributions (Gaussian, σ = 2 years) + 0.2 · L1 of the expectation + 0.2 · gender cross-entropy; for labels that are
+  ranges, −log of the probability inside and 0.2 · the distance from the range. AdamW, one cycle; a moving average of the last
+  hundred steps' weights.{_balanced(run)}
 - Mirroring, jitter of position, scale and rotation, colour changes; {DEGRADED:.0%} of the crops also shrunk, blurred, made noisy
   or compressed.
 
@@ -102,15 +128,46 @@ By true age ({last.name}):
 | age | pictures | MAE | bias |
 |---|---|---|---|
 {chr(10).join(ages)}
-
+{_elsewhere_table(files[0].name, elsewhere)}
 Expect larger errors on other data: other cameras, crops and people. The table shows how few old people there are to learn from;
 the data's ethnic groups are not balanced either, and accuracy per group is not measured here.
 
 ## Licence
 
-{WEIGHTS_LICENCE[0].upper()}{WEIGHTS_LICENCE[1:]}. The program's code is MIT.
+{run.licence[0].upper()}{run.licence[1:]}. The program's code is MIT.
 """
 
 
 def _trained(run: TrainingRun) -> str:
     return "all layers trained" if run.whole else "the first six convolutions left as FaceNet has them"
+
+
+def _earlier(run: TrainingRun) -> str:
+    return f" Begun at the weights of earlier cycles of {run.earlier_minutes:.0f} minutes." if run.earlier_minutes else ""
+
+
+def _balanced(run: TrainingRun) -> str:
+    return f" Rare ages seen up to {run.balance:g} times as often as the commonest." if run.balance > 1 else ""
+
+
+def _elsewhere_table(name: str, elsewhere: Sequence[Elsewhere]) -> str:
+    """What else was measured, with the sentence before it; nothing where nothing was."""
+    if not elsewhere:
+        return ""
+    rows = "\n".join(f"| {one.title} | {one.figures.n} | {_words(one.figures)} |" for one in elsewhere)
+    return f"\nOn other held-back pictures ({name}):\n\n| pictures | n | accuracy |\n|---|---|---|\n{rows}\n"
+
+
+def _words(figures: Report | RangeReport) -> str:
+    if isinstance(figures, RangeReport):
+        return (
+            f"in the right one of {len(figures.by_range)} ranges {figures.accuracy:.1%}, or a neighbour {figures.one_off:.1%}; "
+            f"gender {figures.gender_accuracy:.1%}"
+        )
+    low, high = figures.mae_ci
+    return f"MAE {figures.mae:.2f} ({low:.2f}–{high:.2f}), bias {figures.bias:+.2f}, gender {figures.gender_accuracy:.1%}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """ "A", "A and B", "A, B and C"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

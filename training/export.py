@@ -27,18 +27,24 @@ from engines.onnx_runtime import OnnxRuntime
 from pipeline.errors import AppError, ModelFileError, OutputError
 from pipeline.types import AGE_BINS, Float32Array, UInt8Array
 from training.augment import centred
-from training.card import CARD_FILE, TRAINING_DATA, WEIGHTS_LICENCE, Measured, Parity, TrainingRun, model_card
+from training.card import CARD_FILE, Elsewhere, Measured, Parity, TrainingRun, model_card
 from training.checkpoint import load_averaged, read_checkpoint
 from training.crops import chip_detector
-from training.evaluate import open_engine, predict, report, samples_of, table
+from training.data import Sample
+from training.evaluate import estimates, open_engine, predict, predictions, report, samples_of, table
 from training.mix import Mix, load_mix, split_rows
 from training.models_file import sha256_of, write_entry
 from training.onnx_files import export_float, halve, quantize, torch_ages
+from training.ranges import RangeReport, range_report, range_table
+from training.webcam import Webcam
 
 COMPARED, CALIBRATING = 200, 128
 """Crops to compare with torch on (of the validation list), and to learn the int8 ranges from (of the training crops)."""
 
 BATCH = 8
+
+BAD_CAMERAS = (("faces of 56 pixels, JPEG quality 50", Webcam(56, 50)), ("faces of 32 pixels", Webcam(32, 0)))
+"""What the first file is measured on beside whole pictures: a webcam across a desk, and across a room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,26 @@ def pick(mix: Mix, rows: NDArray[np.int64], count: int) -> UInt8Array:
     return np.stack([centred(mix.pixels(row)) for row in chosen])
 
 
-def export(checkpoint: Path, crop_folders: Sequence[Path], data: Sequence[Path], val_lists: Sequence[Path], out: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a model was trained and is measured on.
+
+    Attributes:
+        crops: folders of training.crops.
+        data: zip files and folders of the first validation list's pictures.
+        val_lists: names that were held back in training; the first one is what the files are measured on.
+        sets: names of the data sets, for the card.
+        others: title, data and validation list of further sets to measure the first file on.
+    """
+
+    crops: Sequence[Path]
+    data: Sequence[Path]
+    val_lists: Sequence[Path]
+    sets: Sequence[str] = ("UTKFace",)
+    others: Sequence[tuple[str, Path, Path]] = ()
+
+
+def export(checkpoint: Path, inputs: Inputs, out: Path) -> None:
     """Makes, checks, measures and writes the files.
 
     Raises:
@@ -99,9 +124,9 @@ def export(checkpoint: Path, crop_folders: Sequence[Path], data: Sequence[Path],
         SourceError: checkpoint, crops or data cannot be read.
         OutputError: the folder cannot be written.
     """
-    mix = load_mix(crop_folders)
-    train_rows, val_rows = split_rows(mix, val_lists)
-    samples = samples_of(data, val_lists[0])
+    mix = load_mix(inputs.crops)
+    train_rows, val_rows = split_rows(mix, inputs.val_lists)
+    samples = samples_of(inputs.data, inputs.val_lists[0])
     compared = pick(mix, val_rows, COMPARED)
     expected = torch_ages(load_averaged(checkpoint), compared)
     measured: list[Measured] = []
@@ -121,17 +146,37 @@ def export(checkpoint: Path, crop_folders: Sequence[Path], data: Sequence[Path],
             figures = report(predict(open_engine(path, torch.get_num_threads()), chip_detector(), samples))
             print(table(figures), flush=True)
             measured.append(Measured(target.name, target.precision, path.stat().st_size, parity, figures))
+        elsewhere = _elsewhere(folder / f"{TARGETS[0].name}.onnx", samples, inputs.others)
+        run = _run(checkpoint, len(train_rows), inputs.sets)
         try:
             out.mkdir(parents=True, exist_ok=True)
             for target, result in zip(TARGETS, measured, strict=True):
-                _publish(folder / f"{target.name}.onnx", out, target, result)
-            card = model_card(_run(checkpoint, len(train_rows)), measured)
+                _publish(folder / f"{target.name}.onnx", out, target, result, run)
+            card = model_card(run, measured, elsewhere)
             (out / CARD_FILE).write_text(card, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error}", "Choose another folder with --out.") from error
 
 
-def _publish(file: Path, out: Path, target: Target, result: Measured) -> None:
+def _elsewhere(model: Path, samples: Sequence[Sample], others: Sequence[tuple[str, Path, Path]]) -> list[Elsewhere]:
+    """What one file makes of the validation pictures through bad cameras, and of other sets."""
+    engine, detector = open_engine(model, torch.get_num_threads()), chip_detector()
+    found = [Elsewhere(f"the same, {title}", report(predict(engine, detector, samples, webcam))) for title, webcam in BAD_CAMERAS]
+    for title, data, val_list in others:
+        theirs = samples_of([data], val_list)
+        estimated, missed = estimates(engine, detector, theirs)
+        ranged = any(sample.low != sample.high for sample in theirs)
+        figures = range_report(theirs, estimated) if ranged else report(predictions(theirs, estimated, missed))
+        found.append(Elsewhere(title, figures))
+    for one in found:
+        print(
+            f"{one.title}:\n{range_table(one.figures) if isinstance(one.figures, RangeReport) else table(one.figures)}",
+            flush=True,
+        )
+    return found
+
+
+def _publish(file: Path, out: Path, target: Target, result: Measured, run: TrainingRun) -> None:
     """Moves a finished file into place and describes it in models.toml."""
     part = out / f"{file.name}.part"
     part.write_bytes(file.read_bytes())
@@ -142,11 +187,11 @@ def _publish(file: Path, out: Path, target: Target, result: Measured) -> None:
         file=file.name,
         sha256=sha256_of(out / file.name),
         precision=target.precision,
-        licence=WEIGHTS_LICENCE,
+        licence=run.licence,
         origin="python -m training.export",
         input_px=CROP_PX,
         bins=AGE_BINS,
-        training_data=TRAINING_DATA,
+        training_data=run.data,
         accuracy={
             "utkface_val_n": figures.n,
             "utkface_val_mae": round(figures.mae, 3),
@@ -158,7 +203,7 @@ def _publish(file: Path, out: Path, target: Target, result: Measured) -> None:
     write_entry(out, target.name, entry, target.default_for)
 
 
-def _run(checkpoint: Path, training_pictures: int) -> TrainingRun:
+def _run(checkpoint: Path, training_pictures: int, sets: Sequence[str]) -> TrainingRun:
     state = read_checkpoint(checkpoint)
     position, options = state["position"], state["options"]
     steps = -(-training_pictures // int(options["batch"]))
@@ -168,6 +213,9 @@ def _run(checkpoint: Path, training_pictures: int) -> TrainingRun:
         minutes=position["elapsed_s"] / 60,
         batch=int(options["batch"]),
         whole=options["train_stem"] == "True",
+        sets=tuple(sets),
+        earlier_minutes=float(options.get("earlier_minutes", 0)),
+        balance=float(options.get("balance", 1)),
     )
 
 
@@ -177,11 +225,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--crops", type=Path, nargs="+", required=True, help="folders made by training.crops")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="UTKFace zip files or folders")
     parser.add_argument("--val-list", type=Path, nargs="+", required=True, help="names to validate on; of --data, the first")
+    parser.add_argument("--sets", nargs="+", default=["UTKFace"], help="names of the data sets, for the model card")
+    parser.add_argument(
+        "--also", nargs=3, action="append", default=[], metavar=("TITLE", "DATA", "LIST"), help="measure on this set too"
+    )
     parser.add_argument("--out", type=Path, default=Path("assets/models"))
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     try:
-        export(options.checkpoint, options.crops, options.data, options.val_list, options.out)
+        others = [(title, Path(data), Path(val_list)) for title, data, val_list in options.also]
+        inputs = Inputs(options.crops, options.data, options.val_list, options.sets, others)
+        export(options.checkpoint, inputs, options.out)
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

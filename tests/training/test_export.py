@@ -14,11 +14,12 @@ from engines.align import CROP_PX
 from engines.models import MODELS_FOLDER, load_model, read_models_file
 from engines.onnx_runtime import OnnxRuntime
 from pipeline.types import AGE_BINS, UInt8Array
-from training.card import CARD_FILE, Measured, Parity, TrainingRun, model_card
+from training.card import CARD_FILE, Elsewhere, Measured, Parity, TrainingRun, model_card
 from training.evaluate import Predictions, main, report
 from training.export import compare
 from training.model import AgeNet
 from training.onnx_files import export_float, halve, quantize, torch_ages
+from training.ranges import RangeFigures, RangeReport
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -116,3 +117,21 @@ def test_committed_file_tells_ages_of_real_pictures(tmp_path: Path, capsys: pyte
     assert '"mae": ' in out.read_text(encoding="utf-8")
     # The whole list is measured at export; 47 pictures scatter by about 0.8 years around it.
     assert float(out.read_text(encoding="utf-8").split('"mae": ')[1].split(",")[0]) < 7
+
+
+def test_card_names_all_sets_cycles_and_what_else_was_measured() -> None:
+    truth = np.array([20, 30], np.float32)
+    figures = report(Predictions(truth + 3, truth, truth * 0, np.array([False, True]), 0))
+    measured = Measured("age-facenet-fp16", "fp16", 47_000_000, Parity(200, 0.001, 0.01, 0.0), figures)
+    run = TrainingRun(30189, 2.8, 49, 48, False, ("UTKFace", "All-Age-Faces", "FairFace"), earlier_minutes=76, balance=3)
+    ranged = RangeReport(90, 1, 0.56, 0.9, 0.57, 1.0, 0.93, {"0-2": RangeFigures(90, 0.56)})
+    card = model_card(run, [measured], [Elsewhere("a webcam", figures), Elsewhere("FairFace", ranged)])
+    assert "Data: UTKFace, All-Age-Faces and FairFace, without" in card
+    assert "Begun at the weights of earlier cycles of 76 minutes." in card
+    assert "up to 3 times as often" in card
+    assert "| a webcam | 2 | MAE 3.00 (3.00–3.00), bias +3.00, gender 50.0% |" in card
+    assert "| FairFace | 90 | in the right one of 1 ranges 56.0%, or a neighbour 90.0%; gender 93.0% |" in card
+    assert "Research use only: the terms of UTKFace, All-Age-Faces and FairFace" in card
+    plain = model_card(TrainingRun(16858, 2.25, 76, 48, False), [measured])
+    assert "Begun at" not in plain
+    assert "On other held-back" not in plain
