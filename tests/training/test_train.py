@@ -85,14 +85,14 @@ def test_steps_learn(options: Options) -> None:
     torch.manual_seed(0)
     model = AgeNet().to(memory_format=torch.channels_last)
     model.freeze_stem()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-3)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 3e-4)
     learner = Learner(model, AveragedModel(model), optimizer)
     mix = load_mix(options.crops)
     rows = np.arange(2)
     frozen = model.trunk.conv2d_4a.conv.weight.clone()
-    rng = np.random.default_rng(0)
-    losses = [train_step(learner, batch_of(mix, rows, rng), mix, rows)[0] for _ in range(5)]
-    assert losses[-1] < 0.8 * losses[0]
+    batch = batch_of(mix, rows, np.random.default_rng(0))
+    losses = [train_step(learner, batch, mix, rows)[0] for _ in range(6)]
+    assert losses[-1] < 0.75 * losses[0]
     torch.testing.assert_close(model.trunk.conv2d_4a.conv.weight, frozen, rtol=0, atol=0)
 
 
