@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.augment import DEGRADED
+from training.calibrate import Interval
 from training.evaluate import Report
 from training.ranges import RangeReport
 
@@ -23,13 +24,22 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """The temperature fitted to the validation pictures, and how intervals turn out on people that it was not fitted to."""
+
+    temperature: float
+    expected: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """One finished file: its name in models.toml, precision, size, parity and accuracy."""
+    """One finished file: its name in models.toml, precision, size, parity, calibration, and its accuracy with that."""
 
     name: str
     precision: str
     size_bytes: int
     parity: Parity
+    calibration: Calibration
     figures: Report
 
 
@@ -82,6 +92,11 @@ def model_card(run: TrainingRun, files: Sequence[Measured], elsewhere: Sequence[
         for file in files
     ]
     last = files[-1]
+    intervals = [
+        f"| {file.name} | {file.calibration.temperature:.3f} | {file.calibration.expected.coverage:.1%} | "
+        f"{file.calibration.expected.width:.1f} years |"
+        for file in files
+    ]
     ages = [f"| {age} | {decade.n} | {decade.mae:.2f} | {decade.bias:+.2f} |" for age, decade in last.figures.by_decade.items()]
     return f"""# Model card: age-facenet
 
@@ -122,6 +137,13 @@ On the {last.figures.n} held-back UTKFace pictures, from the raw picture through
 | file | size | MAE | 95 % | bias | median | RMSE | within 5 years | gender | off torch, mean / largest |
 |---|---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
+
+90 % intervals of single pictures, with the temperature in models.toml (`training/calibrate.py`); each half of the pictures judged
+with the temperature of the other half:
+
+| file | temperature | hold | mean width |
+|---|---|---|---|
+{chr(10).join(intervals)}
 
 By true age ({last.name}):
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -25,7 +25,8 @@ from engines.models import ModelEntry, read_models_file
 from engines.onnx_runtime import OnnxRuntime
 from pipeline.errors import AppError, ModelFileError, OutputError, SettingsError, SourceError
 from pipeline.protocols import AgeEngine, EngineInfo
-from pipeline.types import AgeEstimate, Float32Array, Float64Array
+from pipeline.types import AGE_BINS, AgeEstimate, Float32Array, Float64Array
+from training.calibrate import intervals, sharpened
 from training.crops import Scanner, chip_detector, find_landmarks, usual_landmarks
 from training.data import Pictures, Sample, read_names, select
 from training.labels import list_samples
@@ -45,6 +46,7 @@ class Predictions:
 
     Attributes:
         age, truth: (n,) float32 years.
+        distribution: (n, 101) float32 probabilities of the ages 0 … 100.
         male: (n,) float32 probability; male_truth: (n,) bool.
         missed: number of pictures in which the detector found no face. Tight chips among them were cropped at the usual place and
             are among the n; photos are not.
@@ -52,6 +54,7 @@ class Predictions:
 
     age: Float32Array
     truth: Float32Array
+    distribution: Float32Array
     male: Float32Array
     male_truth: NDArray[np.bool_]
     missed: int
@@ -80,6 +83,7 @@ class Report:
         macro_mae: mean of the decades' errors: what a set with as many old as young people would show.
         by_decade: "0-9" … "80-89", "90+" by true age.
         gender_accuracy: share of pictures whose label the more probable gender is.
+        coverage90, width90: share of pictures whose true age lies within the 90 % interval, and its mean width in years.
         missed: pictures in which no face was found.
     """
 
@@ -94,6 +98,8 @@ class Report:
     macro_mae: float
     by_decade: dict[str, Decade]
     gender_accuracy: float
+    coverage90: float
+    width90: float
     missed: int
 
 
@@ -145,14 +151,23 @@ def predictions(samples: Sequence[Sample], found: Sequence[AgeEstimate | None], 
     return Predictions(
         np.array([estimate.years for _, estimate in pairs], np.float32),
         np.array([sample.age for sample, _ in pairs], np.float32),
+        np.array([estimate.distribution for _, estimate in pairs], np.float32),
         np.array([0.5 if estimate.male is None else estimate.male for _, estimate in pairs], np.float32),
         np.array([sample.male is True for sample, _ in pairs]),
         missed,
     )
 
 
+def calibrated(predictions: Predictions, temperature: float) -> Predictions:
+    """The predictions as the program makes them with that temperature in models.toml."""
+    distribution = sharpened(predictions.distribution, temperature).astype(np.float32)
+    age = distribution @ np.arange(AGE_BINS, dtype=np.float32)
+    return replace(predictions, distribution=distribution, age=np.asarray(age, np.float32))
+
+
 def report(predictions: Predictions) -> Report:
     """The figures of a set of predictions (at least one)."""
+    interval = intervals(predictions.distribution, predictions.truth)
     error = (predictions.age - predictions.truth).astype(np.float64)
     size = np.abs(error)
     decades = np.minimum(predictions.truth // 10, LAST_DECADE).astype(int)
@@ -170,6 +185,8 @@ def report(predictions: Predictions) -> Report:
         macro_mae=float(np.mean([decade.mae for decade in by_decade.values()])),
         by_decade=by_decade,
         gender_accuracy=float(((predictions.male > 0.5) == predictions.male_truth).mean()),
+        coverage90=interval.coverage,
+        width90=interval.width,
         missed=predictions.missed,
     )
 
@@ -194,6 +211,7 @@ def table(figures: Report) -> str:
         f"n {figures.n}   MAE {figures.mae:.2f} (95 %: {low:.2f}–{high:.2f})   bias {figures.bias:+.2f}",
         f"median {figures.median:.2f}   RMSE {figures.rmse:.2f}   within 3 / 5 years {figures.cs3:.1%} / {figures.cs5:.1%}",
         f"mean of decades {figures.macro_mae:.2f}   gender {figures.gender_accuracy:.1%}   no face found in {figures.missed}",
+        f"90 % intervals hold {figures.coverage90:.1%}, mean width {figures.width90:.1f} years",
         "   age      n    MAE   bias",
     ]
     lines += [f"{name:>7} {decade.n:6d} {decade.mae:6.2f} {decade.bias:+6.2f}" for name, decade in figures.by_decade.items()]
@@ -206,8 +224,11 @@ def samples_of(data: Sequence[Path], val_list: Path | None) -> list[Sample]:
     return list(samples) if val_list is None else select(samples, read_names(val_list))
 
 
-def open_engine(path: Path, threads: int) -> FaceNetAgeEngine:
+def open_engine(path: Path, threads: int, temperature: float = 1.0) -> FaceNetAgeEngine:
     """The age engine over a model file, with its calibration where the models.toml beside it describes this very file.
+
+    Args:
+        temperature: of files that models.toml does not know.
 
     Raises:
         ModelFileError: the file cannot be read or is no ONNX network.
@@ -220,7 +241,16 @@ def open_engine(path: Path, threads: int) -> FaceNetAgeEngine:
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()
     known = read_models_file(path.parent).models.values() if (path.parent / "models.toml").exists() else ()
-    unknown = ModelEntry(kind="age", file=path.name, sha256=sha256, precision="fp32", licence="", origin="", input_px=CROP_PX)
+    unknown = ModelEntry(
+        kind="age",
+        file=path.name,
+        sha256=sha256,
+        precision="fp32",
+        licence="",
+        origin="",
+        input_px=CROP_PX,
+        temperature=temperature,
+    )
     entry = next((entry for entry in known if entry.sha256 == sha256), unknown)
     info = EngineInfo("cpu", entry.precision, path.stem, "accuracy is measured on the CPU")
     return FaceNetAgeEngine(OnnxRuntime(data, path.name, threads=threads), entry, info)

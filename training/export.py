@@ -27,11 +27,12 @@ from engines.onnx_runtime import OnnxRuntime
 from pipeline.errors import AppError, ModelFileError, OutputError
 from pipeline.types import AGE_BINS, Float32Array, UInt8Array
 from training.augment import centred
-from training.card import CARD_FILE, Elsewhere, Measured, Parity, TrainingRun, model_card
+from training.calibrate import cross_checked, fit_temperature
+from training.card import CARD_FILE, Calibration, Elsewhere, Measured, Parity, TrainingRun, model_card
 from training.checkpoint import load_averaged, read_checkpoint
 from training.crops import chip_detector
 from training.data import Sample
-from training.evaluate import estimates, open_engine, predict, predictions, report, samples_of, table
+from training.evaluate import calibrated, estimates, open_engine, predict, predictions, report, samples_of, table
 from training.mix import Mix, load_mix, split_rows
 from training.models_file import sha256_of, write_entry
 from training.onnx_files import export_float, halve, quantize, torch_ages
@@ -143,10 +144,14 @@ def export(checkpoint: Path, inputs: Inputs, out: Path) -> None:
                     f"{target.name} is {parity.mean:.3f} years off torch in the mean, allowed are {target.largest_mean_years}",
                     "Nothing was written. Calibrate on other crops, or leave more layers in float.",
                 )
-            figures = report(predict(open_engine(path, torch.get_num_threads()), chip_detector(), samples))
-            print(table(figures), flush=True)
-            measured.append(Measured(target.name, target.precision, path.stat().st_size, parity, figures))
-        elsewhere = _elsewhere(folder / f"{TARGETS[0].name}.onnx", samples, inputs.others)
+            said = predict(open_engine(path, torch.get_num_threads()), chip_detector(), samples)
+            calibration = Calibration(
+                fit_temperature(said.distribution, said.truth), cross_checked(said.distribution, said.truth)
+            )
+            figures = report(calibrated(said, calibration.temperature))
+            print(f"{table(figures)}\ntemperature {calibration.temperature}", flush=True)
+            measured.append(Measured(target.name, target.precision, path.stat().st_size, parity, calibration, figures))
+        elsewhere = _elsewhere(folder / f"{TARGETS[0].name}.onnx", measured[0].calibration.temperature, samples, inputs.others)
         run = _run(checkpoint, len(train_rows), inputs.sets)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -158,9 +163,11 @@ def export(checkpoint: Path, inputs: Inputs, out: Path) -> None:
             raise OutputError(f"{out} cannot be written: {error}", "Choose another folder with --out.") from error
 
 
-def _elsewhere(model: Path, samples: Sequence[Sample], others: Sequence[tuple[str, Path, Path]]) -> list[Elsewhere]:
+def _elsewhere(
+    model: Path, temperature: float, samples: Sequence[Sample], others: Sequence[tuple[str, Path, Path]]
+) -> list[Elsewhere]:
     """What one file makes of the validation pictures through bad cameras, and of other sets."""
-    engine, detector = open_engine(model, torch.get_num_threads()), chip_detector()
+    engine, detector = open_engine(model, torch.get_num_threads(), temperature), chip_detector()
     found = [Elsewhere(f"the same, {title}", report(predict(engine, detector, samples, webcam))) for title, webcam in BAD_CAMERAS]
     for title, data, val_list in others:
         theirs = samples_of([data], val_list)
@@ -191,6 +198,7 @@ def _publish(file: Path, out: Path, target: Target, result: Measured, run: Train
         origin="python -m training.export",
         input_px=CROP_PX,
         bins=AGE_BINS,
+        temperature=result.calibration.temperature,
         training_data=run.data,
         accuracy={
             "utkface_val_n": figures.n,
@@ -198,6 +206,8 @@ def _publish(file: Path, out: Path, target: Target, result: Measured, run: Train
             "utkface_val_bias": round(figures.bias, 3),
             "utkface_val_cs5": round(figures.cs5, 4),
             "utkface_val_gender": round(figures.gender_accuracy, 4),
+            "utkface_val_coverage90": round(result.calibration.expected.coverage, 4),
+            "utkface_val_width90": round(result.calibration.expected.width, 2),
         },
     )
     write_entry(out, target.name, entry, target.default_for)

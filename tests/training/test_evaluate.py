@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelFileError, OutputError
-from training.evaluate import Predictions, main, open_engine, report, table, write_json
+from pipeline.types import AGE_BINS, Float32Array
+from training.evaluate import Predictions, calibrated, main, open_engine, report, table, write_json
 
 
 def predictions(truth: list[float], error: list[float], male: list[float], male_truth: list[bool]) -> Predictions:
     ages = np.array(truth, np.float32)
-    return Predictions(ages + np.array(error, np.float32), ages, np.array(male, np.float32), np.array(male_truth), missed=1)
+    said = ages + np.array(error, np.float32)
+    return Predictions(said, ages, bells(said), np.array(male, np.float32), np.array(male_truth), missed=1)
+
+
+def bells(ages: Float32Array) -> Float32Array:
+    """Gaussian distributions of 5 years around the ages."""
+    said = np.exp(-((np.arange(AGE_BINS) - ages[:, None]) ** 2) / 50)
+    return np.asarray(said / said.sum(axis=1, keepdims=True), np.float32)
 
 
 def test_figures_of_known_errors() -> None:
@@ -26,6 +34,8 @@ def test_figures_of_known_errors() -> None:
     assert figures.bias == pytest.approx(-22 / 5)
     assert figures.median == pytest.approx(4)
     assert figures.rmse == pytest.approx(np.sqrt((1 + 1 + 16 + 36 + 400) / 5))
+    # 90 % of these distributions lie within 8.2 years around their middle, half of that at a temperature of a quarter.
+    assert figures.coverage90 == pytest.approx(4 / 5)
     assert (figures.cs3, figures.cs5) == pytest.approx((0.4, 0.6))
     assert {age: decade.n for age, decade in figures.by_decade.items()} == {"0-9": 2, "20-29": 1, "90+": 2}
     assert figures.by_decade["90+"].bias == pytest.approx(-13)
@@ -68,3 +78,11 @@ def test_broken_model_is_one_clear_error(tmp_path: Path, capsys: pytest.CaptureF
         open_engine(tmp_path / "bad.onnx", 1)
     assert main(["--model", str(tmp_path / "bad.onnx"), "--data", str(tmp_path)]) == 1
     assert "no labelled picture" in capsys.readouterr().err
+
+
+def test_calibrated_predictions_are_sharper_and_their_ages_follow() -> None:
+    before = predictions([40, 40], [6, 1], [0.9, 0.9], [True, True])
+    after = calibrated(before, 0.25)
+    assert (report(before).coverage90, report(after).coverage90) == pytest.approx((1.0, 0.5))
+    assert report(after).width90 == pytest.approx(report(before).width90 / 2, rel=0.02)
+    np.testing.assert_allclose(after.age, [46, 41], atol=0.01)
