@@ -88,9 +88,7 @@ CALIBRATION = Calibration(0.63, Interval(0.901, 19.9))
 
 def test_card_tells_the_measured_numbers() -> None:
     truth, said = np.array([20, 30], np.float32), np.eye(101, dtype=np.float32)[[23, 33]]
-    figures = report(
-        Predictions(truth + 3, truth, said, truth * 0, np.array([False, True]), 0)
-    )
+    figures = report(Predictions(truth + 3, truth, said, truth * 0, np.array([False, True]), 0))
     measured = Measured("age-facenet-int8", "int8", 27_400_000, Parity(200, 0.123, 0.9, 0.05), CALIBRATION, figures)
     card = model_card(TrainingRun(16858, 2.25, 76, 48, False), [measured])
     assert "| age-facenet-int8 | 27.4 MB | 3.00 | 3.00–3.00 | +3.00 | 3.00 | 3.00 | 100.0% | 50.0% | 0.1230 / 0.900 |" in card
@@ -128,9 +126,7 @@ def test_committed_file_tells_ages_of_real_pictures(tmp_path: Path, capsys: pyte
 
 def test_card_names_all_sets_cycles_and_what_else_was_measured() -> None:
     truth, said = np.array([20, 30], np.float32), np.eye(101, dtype=np.float32)[[23, 33]]
-    figures = report(
-        Predictions(truth + 3, truth, said, truth * 0, np.array([False, True]), 0)
-    )
+    figures = report(Predictions(truth + 3, truth, said, truth * 0, np.array([False, True]), 0))
     measured = Measured("age-facenet-fp16", "fp16", 47_000_000, Parity(200, 0.001, 0.01, 0.0), CALIBRATION, figures)
     run = TrainingRun(30189, 2.8, 49, 48, False, ("UTKFace", "All-Age-Faces", "FairFace"), earlier_minutes=76, balance=3)
     ranged = RangeReport(90, 1, 0.56, 0.9, 0.57, 1.0, 0.93, {"0-2": RangeFigures(90, 0.56)})
