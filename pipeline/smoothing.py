@@ -176,7 +176,9 @@ def _widened(distribution: Float64Array, sigma_years: float) -> Float64Array:
         return distribution
     reach = math.ceil(KERNEL_SIGMAS * sigma_years)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_years) ** 2)
-    return np.convolve(np.pad(distribution, reach, mode="symmetric"), kernel / kernel.sum(), mode="valid")
+    beyond = np.arange(-reach, AGE_BINS + reach) % (2 * AGE_BINS)
+    mirrored = distribution[np.minimum(beyond, 2 * AGE_BINS - 1 - beyond)]
+    return np.convolve(mirrored, kernel / kernel.sum(), mode="valid")
 
 
 def _interval(distribution: Float64Array) -> tuple[float, float]:
