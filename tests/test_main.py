@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 import main
+from pipeline.sources.demo import Studio
 from tests.model_double import write_models
 from tests.pipeline.clips import cut_short, plain, write_film
 
@@ -114,6 +116,22 @@ def test_a_film_without_faces_is_no_error(shell: Shell) -> None:
 def test_quiet_says_nothing(shell: Shell) -> None:
     answer = shell.analyze(shell.film(), "--quiet")
     assert answer == Answer(0, "", "")
+
+
+def test_times_in_the_csv_are_the_films_own(shell: Shell) -> None:
+    """A film of uneven steps, from 7 ms to a second: every row has its frame's true presentation time."""
+    steps = [33, 33, 7, 120, 41, 500, 16, 17, 250, 9, 90, 1000, 40, 40, 3, 66]
+    times_ms = [sum(steps[:number]) for number in range(len(steps))]
+    scene = Studio()
+    film = write_film(shell.folder / "uneven.mkv", [scene.picture(420 + number) for number in range(len(steps))], times_ms)
+    with av.open(str(film)) as container:
+        true_s = [float(frame.time or 0) for frame in container.decode(video=0)]
+    assert [round(1000 * time_s) for time_s in true_s] == times_ms, "the film itself is not as it should be"
+    answer = shell.analyze(film, "--csv", shell.folder / "ages.csv")
+    assert answer.code == 0, answer.err
+    rows = read_csv(shell.folder / "ages.csv")
+    assert {int(row["frame"]) for row in rows} == set(range(len(steps))), "a face is in every frame"
+    assert [float(row["media_time_s"]) for row in rows] == [true_s[int(row["frame"])] for row in rows]
 
 
 def test_stats_have_all_stages(shell: Shell) -> None:
