@@ -60,7 +60,7 @@ def test_one_track_per_appearance(seen: list[Seen]) -> None:
     assert len({track for by_track in tracks.values() for track in by_track}) == 4, "a track goes over from one to the other"
 
 
-TOO_YOUNG = pytest.mark.xfail(strict=True, reason="known shortfall: the model takes Collins, 42, for 29 in every light and size")
+TOO_YOUNG = pytest.mark.xfail(strict=True, reason="known shortfall: the model takes Collins, 42, for 29")
 
 
 @pytest.mark.parametrize("name", [pytest.param("Eileen Collins", marks=TOO_YOUNG), "Grace Hopper"])
