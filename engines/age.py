@@ -20,7 +20,8 @@ class FaceNetAgeEngine:
     """Estimates ages of faces.
 
     The graph takes `crops`, (n, 160, 160, 3) uint8 RGB, and gives `age`, (n, 101) float32 probabilities of the ages 0 … 100,
-    and `male`, (n,) float32 probability. Calibration follows here, from models.toml.
+    and where it was trained for them `male`, (n,) float32 probability, and `identity`, (n, 512) float32 face embeddings of length
+    1. Calibration follows here, from models.toml.
 
     Args:
         runtime: the loaded network.
@@ -60,9 +61,11 @@ class FaceNetAgeEngine:
             found = self._runtime.run({"crops": np.ascontiguousarray(crops[first : first + MAX_BATCH])})
             distributions = self._calibrated(found["age"])
             years = distributions @ np.arange(AGE_BINS, dtype=np.float32)
+            nothing = [None] * len(years)
+            embeddings, males = found.get("identity", nothing), found.get("male", nothing)
             estimates += [
-                AgeEstimate(distribution, float(age), float(male))
-                for distribution, age, male in zip(distributions, years, found["male"], strict=True)
+                AgeEstimate(distribution, float(age), None if male is None else float(male), embedding)
+                for distribution, age, male, embedding in zip(distributions, years, males, embeddings, strict=True)
             ]
         return estimates
 
@@ -85,7 +88,9 @@ def warm_engine(runtime: TensorRuntime, model: Model, name: str, precision: str,
     Args:
         name, precision, reason: see `EngineInfo`.
     """
-    engine = FaceNetAgeEngine(runtime, model.entry, EngineInfo(name, precision, model.name, reason, model.entry.sha256))
+    entry = model.entry
+    info = EngineInfo(name, precision, model.name, reason, entry.sha256, identity_threshold=entry.identity_threshold)
+    engine = FaceNetAgeEngine(runtime, entry, info)
     engine.warm_up()
     return engine
 

@@ -55,11 +55,20 @@ def shifted(boxes: Float32Array, offsets: Float32Array) -> Float32Array:
 
 def iou_matrix(boxes: Float32Array, others: Float32Array) -> Float32Array:
     """Intersection over union of each with each: (n, m)."""
+    shared, area, other_area = _shared(boxes, others), _areas(boxes), _areas(others)
+    return np.asarray(shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6), np.float32)
+
+
+def shared_of_smaller(boxes: Float32Array, others: Float32Array) -> Float32Array:
+    """Intersection of each with each over the smaller one's area: (n, m); 1 where one lies within the other."""
+    smaller = np.minimum(_areas(boxes)[:, None], _areas(others)[None])
+    return np.asarray(_shared(boxes, others) / np.maximum(smaller, 1e-6), np.float32)
+
+
+def _shared(boxes: Float32Array, others: Float32Array) -> Float32Array:
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.maximum(0, high - low), axis=2)
-    area, other_area = _areas(boxes), _areas(others)
-    return np.asarray(shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6), np.float32)
+    return np.asarray(np.maximum(0, high - low).prod(axis=2), np.float32)
 
 
 def _areas(boxes: Float32Array) -> Float32Array:

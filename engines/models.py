@@ -35,6 +35,8 @@ class ModelEntry(BaseModel):
     temperature: float = Field(1.0, gt=0)
     slope: float = 1.0
     offset: float = 0.0
+    identity: int = 0
+    identity_threshold: float | None = Field(None, gt=0, lt=1)
     training_data: str = ""
     accuracy: dict[str, float] = {}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.area import AreaMeans
-from engines.boxes import iou_matrix, nms, nms_by_smaller, shifted, squared
+from engines.boxes import iou_matrix, nms, nms_by_smaller, shared_of_smaller, shifted, squared
 from engines.models import MODELS_FOLDER, load_model
 from engines.onnx_runtime import OnnxRuntime
 from engines.runtime import TensorRuntime
@@ -54,13 +54,15 @@ class MtcnnDetector:
         pnet, rnet, onet = (OnnxRuntime(load_model(name, folder).data, name, threads=threads) for name in names)
         return cls(pnet, rnet, onet, smallest_face_px)
 
-    def scan(self, image: UInt8Array, known: Sequence[Box] = ()) -> list[Detection]:
+    def scan(self, image: UInt8Array, known: Sequence[Box] = (), carried: Sequence[Box] = ()) -> list[Detection]:
         """Every face of the picture.
 
         Args:
             image: (H, W, 3) uint8 BGR.
             known: where followed faces should be. These are refined instead of searched for, which saves most of the second and
                 third stage: nearly all proposals of P-Net crowd around faces.
+            carried: where faces surely are that nobody needs to look at now: what is proposed there is left out, and so is what
+                lies within one of them or around it, as the last stage's suppression would do with it.
 
         Returns:
             Best first.
@@ -70,6 +72,10 @@ class MtcnnDetector:
         if known:
             refined = self._reject(squared(_as_array(known)), means, REFINE_R_SCORE)
             proposals = proposals[(iou_matrix(proposals, refined) < NEAR_KNOWN_IOU).all(axis=1)]
+        if carried:
+            sure = squared(_as_array(carried))
+            near = (iou_matrix(proposals, sure) >= NEAR_KNOWN_IOU) | (shared_of_smaller(proposals, sure) > MAX_IOU)
+            proposals = proposals[~near.any(axis=1)]
         return self._landmarks(np.concatenate([refined, self._reject(proposals, means, R_SCORE)]), means)
 
     def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:

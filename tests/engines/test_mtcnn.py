@@ -103,6 +103,15 @@ def test_known_faces_are_refined_and_new_ones_still_found(detector: MtcnnDetecto
     assert len(detector.scan(image, [Box(560, 560, 660, 680)])) == 2
 
 
+def test_where_a_face_is_carried_nothing_is_proposed_and_the_others_are_found(detector: MtcnnDetector) -> None:
+    image = two_faces()
+    one, other = detector.scan(image)
+    found = detector.scan(image, carried=[one.box])
+    assert len(found) == 1
+    assert found[0].box.iou(other.box) > 0.9
+    assert len(detector.scan(image, [one.box], [other.box])) == 1
+
+
 def test_the_smallest_face_is_obeyed() -> None:
     faces = MtcnnDetector.load(300, threads=1).scan(two_faces())
     assert all(face.box.height > 150 for face in faces)
