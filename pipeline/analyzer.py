@@ -10,19 +10,29 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipeline.cuts import CutDetector
 from pipeline.guidance import GuidedDetector
+from pipeline.hindsight import Conclusion
+from pipeline.intervals import IntervalTable
+from pipeline.people import People, Person
 from pipeline.protocols import AgeEngine, EngineInfo, FaceDetector
-from pipeline.quality import assess
-from pipeline.scheduling import NOMINAL_FACE_MS, Candidate, Scheduler
-from pipeline.settings import FilterSettings, Settings
-from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter
+from pipeline.quality import Quality, assess
+from pipeline.scheduling import NOMINAL_FACE_MS, Candidate, Scheduler, is_worthwhile
+from pipeline.settings import Settings
+from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter, Look, final_belief
 from pipeline.tracking import IouTracker
 from pipeline.types import AgeEstimate, Detection, Face, Frame, FrameResult, StageTimes, Track
 
 SEEK_S = 2.0
 """A longer step from one frame to the next is a seek or a stream's interruption: who is there now may be somebody else."""
+
+DOUBTFUL = 0.5
+"""Evidence of another age from which on it is worth to look more often."""
+
+IDENTITY_THRESHOLD = 0.6
+"""Cosine for models that do not say what theirs is."""
 
 COST_MEMORY = 0.9
 """Weight of the past in the running cost of a face: ten batches or so, a second of a busy scene."""
@@ -33,6 +43,7 @@ class Analyzer:
 
     Args:
         live: estimates per frame follow the measured cost of the engine; otherwise they do not depend on the machine.
+        intervals: how far the model's intervals must be stretched to hold what they promise; None leaves them as they are.
         track_ids, person_ids: where new tracks and persons get their numbers, from 1 if not given. Analyzers whose results go
             into one log share them.
     """
@@ -44,21 +55,28 @@ class Analyzer:
         settings: Settings,
         *,
         live: bool = False,
+        intervals: IntervalTable | None = None,
         track_ids: Iterator[int] | None = None,
         person_ids: Iterator[int] | None = None,
     ) -> None:
         self._scanner = detector
         self._engine = engine
         self._live = live
-        self._filter_settings = settings.filter
+        self._settings = settings
         self._guided = GuidedDetector(detector, settings.detector)
         self._cuts = CutDetector()
         self._tracker = IouTracker(settings.tracker, track_ids)
         self._scheduler = Scheduler(settings.age)
-        self._person_ids = itertools.count(1) if person_ids is None else person_ids
-        self._persons: dict[int, _Person] = {}
+        self._people = People(
+            partial(BayesianAgeFilter, settings.filter, intervals),
+            itertools.count(1) if person_ids is None else person_ids,
+            settings.identity.rejoin,
+            None if live else partial(final_belief, settings=settings.filter, intervals=intervals),
+        )
+        self._qualities: dict[int, Quality] = {}
         self._hidden: frozenset[int] = frozenset()
         self._before: _Moment | None = None
+        self._elapsed_s = 0.0
         self._face_ms = NOMINAL_FACE_MS
 
     @property
@@ -73,14 +91,12 @@ class Analyzer:
         """
         watch = _Stopwatch()
         cut = self._begins_anew(frame)
-        if cut:
-            self._forget_everybody()
         track_ms = watch.lap_ms()
         if frame.independent:
             detections = self._scanner.scan(frame.image)
         else:
-            places, uncertainty = self._tracker.predict(frame.time_s), self._tracker.uncertainty(frame.time_s)
-            detections = self._guided.detect(frame.image, places, uncertainty, frame.time_s)
+            plan = self._tracker.plan(frame.time_s)
+            detections = self._guided.detect(frame.image, plan.look, plan.uncertainty, frame.time_s, plan.carried)
         detect_ms = watch.lap_ms()
         tracks = self._tracker.update(detections, frame.time_s)
         views = self._views(frame, tracks)
@@ -90,45 +106,57 @@ class Analyzer:
         estimates = self._estimate(frame, [views[i] for i in chosen])
         estimate_ms = watch.lap_ms()
         raw = dict(zip(chosen, estimates, strict=True))
-        faces = tuple(_face(frame, view, raw.get(i)) for i, view in enumerate(views))
+        for i, estimate in raw.items():
+            self._observe(frame, views[i], estimate)
+        faces = tuple(self._face(frame, view, raw.get(i)) for i, view in enumerate(views))
         fuse_ms += watch.lap_ms()
         if chosen:
             self._face_ms = COST_MEMORY * self._face_ms + (1 - COST_MEMORY) * estimate_ms / len(chosen)
         times = StageTimes(detect_ms=detect_ms, track_ms=track_ms, estimate_ms=estimate_ms, fuse_ms=fuse_ms)
         engine = self._engine.info
-        return FrameResult(frame, faces, cut, engine.label, times, engine.note)
+        return FrameResult(frame, faces, cut, engine.label, times, engine.note, self._people.take_joins())
+
+    def conclude(self) -> Conclusion:
+        """The last word on everybody, for films: who is who by all that was seen, and ages by whole tracks."""
+        if self._before is None or self._before.independent:
+            return Conclusion()
+        return self._people.conclude(self._threshold())
 
     def _begins_anew(self, frame: Frame) -> bool:
-        """Whether this picture does not continue the one before."""
-        before, self._before = self._before, _Moment(frame.source, frame.time_s, frame.independent)
-        if frame.independent:
-            return True
-        if before is None:
+        """Whether this picture does not continue the one before; then nobody is followed from there, only recognised."""
+        before, self._before = self._before, _Moment(frame.source, frame.time_s, frame.independent, frame.stretch)
+        self._elapsed_s = 0.0
+        if before is None and not frame.independent:
             self._cuts.is_cut(frame.image)
             return False
-        seek = not 0 <= frame.time_s - before.time_s <= SEEK_S
-        if seek or before.independent or before.source != frame.source:
+        stranger = before is None or frame.independent or before.independent or before.source != frame.source
+        seek = before is not None and (before.stretch != frame.stretch or not 0 <= frame.time_s - before.time_s <= SEEK_S)
+        if before is not None and not (stranger or seek):
+            self._elapsed_s = frame.time_s - before.time_s
+        if (stranger or seek) and not frame.independent:
             self._cuts.reset()
-            self._cuts.is_cut(frame.image)
-            return True
-        return self._cuts.is_cut(frame.image)
-
-    def _forget_everybody(self) -> None:
+        if not (frame.independent or self._cuts.is_cut(frame.image) or stranger or seek):
+            return False
         self._tracker.reset()
         self._guided.restart()
-        self._persons = {}
         self._hidden = frozenset()
+        if stranger:
+            self._people.forget()
+        else:
+            self._people.end_tracks()
+        return True
 
     def _views(self, frame: Frame, tracks: Sequence[Track]) -> list[_View]:
-        """The faces seen in this frame with their persons; persons whose tracks ended are forgotten."""
-        known = self._persons
-        self._persons = {}
+        """The faces seen in this frame with their persons."""
+        self._people.follow(tracks, frame.time_s)
+        before, self._qualities = self._qualities, {}
         views = []
         for track in tracks:
-            person = known.get(track.id) or _Person(next(self._person_ids), track.first_s, self._filter_settings)
-            self._persons[track.id] = person
             if track.detection is not None:
-                views.append(_View(person, track.id, track.detection, assess(frame.image, track.detection).value))
+                known = before.get(track.id) if track.carried else None
+                quality = assess(frame.image, track.detection) if known is None else known
+                self._qualities[track.id] = quality
+                views.append(_View(self._people.on(track.id), track.id, track.detection, quality, track.carried))
         hidden = frozenset(track.id for track in tracks if track.detection is None)
         if hidden - self._hidden:
             self._guided.face_lost()
@@ -138,41 +166,63 @@ class Analyzer:
     def _choose(self, frame: Frame, views: Sequence[_View]) -> list[int]:
         """Indices of the views that the engine gets."""
         if frame.independent:
-            return [i for i, view in enumerate(views) if view.quality > 0]
-        candidates = [view.candidate(frame.time_s) for view in views]
-        return self._scheduler.choose(candidates, self._face_ms if self._live else NOMINAL_FACE_MS)
+            return [i for i, view in enumerate(views) if view.quality.value > 0]
+        # Where nobody looked, the landmarks are too vague to cut out a face.
+        looked = [i for i, view in enumerate(views) if not view.carried]
+        candidates = [views[i].candidate(frame.time_s, self._people.is_doubtful(views[i].track)) for i in looked]
+        face_ms = self._face_ms if self._live else NOMINAL_FACE_MS
+        chosen = set(self._scheduler.choose(candidates, face_ms, self._elapsed_s))
+        for k, candidate in enumerate(candidates):
+            # Who needs a look and got none, for others needed it more, may have it in the next frame.
+            if k in chosen or not is_worthwhile(candidate):
+                views[looked[k]].person.looks.decided(frame.time_s)
+        return [looked[k] for k in sorted(chosen)]
 
     def _estimate(self, frame: Frame, views: Sequence[_View]) -> list[AgeEstimate]:
         return self._engine.estimate(frame.image, [view.detection.landmarks for view in views]) if views else []
 
+    def _observe(self, frame: Frame, view: _View, estimate: AgeEstimate) -> None:
+        # In a folder every picture is all that there is of a person: even the worst one counts, and its age is shown.
+        quality = max(view.quality.value, LEAST_QUALITY) if frame.independent else view.quality.value
+        look = Look(estimate, quality, frame.time_s, view.quality.pose, view.detection.box.width)
+        self._people.observe(view.track, look, self._threshold())
 
-class _Person:
-    """What is kept of somebody in view."""
+    def _face(self, frame: Frame, view: _View, raw: AgeEstimate | None) -> Face:
+        """What is known now of a person in view."""
+        person = self._people.on(view.track)
+        belief = person.age.belief
+        reason = person.reason.text(view.quality, belief, frame.time_s)
+        if belief is not None and frame.independent:
+            belief = replace(belief, settled=True)
+        return Face(person.id, view.track, view.detection, view.quality.value, raw, belief, person.age.male, reason)
 
-    def __init__(self, number: int, first_s: float, settings: FilterSettings) -> None:
-        self.id = number
-        self.first_s = first_s
-        self.estimated_s: float | None = None
-        self.age = BayesianAgeFilter(settings)
+    def _threshold(self) -> float:
+        """The cosine from which on two faces are one person: as the settings say, or the model's own."""
+        return self._settings.identity.threshold or self._engine.info.identity_threshold or IDENTITY_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """A person's face in the current frame."""
+    """A person's face in the current frame; carried: nobody looked, it is where it should be."""
 
-    person: _Person
+    person: Person
     track: int
     detection: Detection
-    quality: float
+    quality: Quality
+    carried: bool = False
 
-    def candidate(self, time_s: float) -> Candidate:
-        age, last_s = self.person.age, self.person.estimated_s
+    def candidate(self, time_s: float, doubtful: bool) -> Candidate:
+        """What the scheduler must know. Who may be somebody else is looked at like a newcomer."""
+        age, last_s, quality = self.person.age, self.person.estimated_s, self.quality.value
         return Candidate(
-            quality=self.quality,
-            evidence=age.evidence,
-            gain=age.expected_weight(self.quality, time_s),
+            quality=quality,
+            # Frames that speak of another age make the belief no stronger than they are: soon there are enough of one kind.
+            evidence=0 if doubtful else min(age.evidence, age.doubt) if age.doubt > DOUBTFUL else age.evidence,
+            gain=quality if doubtful else age.expected_weight(quality, time_s, self.quality.pose),
             seen_s=time_s - self.person.first_s,
             estimated_s=None if last_s is None else time_s - last_s,
+            usual=self.person.looks.usual(quality, time_s),
+            on_grid=self.person.looks.is_open(time_s),
         )
 
 
@@ -183,6 +233,7 @@ class _Moment:
     source: str
     time_s: float
     independent: bool
+    stretch: int
 
 
 class _Stopwatch:
@@ -193,17 +244,3 @@ class _Stopwatch:
         """Milliseconds since the lap before."""
         last, self._last = self._last, time.perf_counter()
         return (self._last - last) * 1000
-
-
-def _face(frame: Frame, view: _View, raw: AgeEstimate | None) -> Face:
-    """Adds the frame's estimate, if there is one, to the person, and tells what is known now."""
-    person = view.person
-    if raw is not None:
-        # In a folder every picture is all that there is of a person: even the worst one counts, and its age is shown.
-        quality = max(view.quality, LEAST_QUALITY) if frame.independent else view.quality
-        person.age.observe(raw, quality, frame.time_s)
-        person.estimated_s = frame.time_s
-    belief = person.age.belief
-    if belief is not None and frame.independent:
-        belief = replace(belief, settled=True)
-    return Face(person.id, view.track, view.detection, view.quality, raw, belief, person.age.male)

@@ -111,7 +111,7 @@ class Annotator:
                 f"{self._info.name} is recorded as a film, and {self._target.name} names none.",
                 f"Give --annotated a name that ends in {', '.join(sorted(FILM_SUFFIXES))}, or a folder.",
             )
-        return _Film(self._target, self._info, first.frame.width, first.frame.height)
+        return Film(self._target, self._info, first.frame.width, first.frame.height)
 
 
 class _Recorder(Protocol):
@@ -120,7 +120,7 @@ class _Recorder(Protocol):
     def close(self) -> None: ...
 
 
-class _Film:
+class Film:
     """One H.264 film. A frame is encoded when the next one is there: only then its duration is known."""
 
     def __init__(self, target: Path, info: SourceInfo, width: int, height: int) -> None:
@@ -134,6 +134,7 @@ class _Film:
         self._durations: dict[int | None, int] = {}
         self._last_ticks = round(ONLY_FRAME_S / CLOCK_S)
         self._sound: SoundTrack | None = None
+        self._sound_over = False
         self._failed = self._closed = False
         self._files = ExitStack()
         with self._guarded():
@@ -162,8 +163,12 @@ class _Film:
                 self._last_ticks = ticks - self._waiting[1]
                 self._encode(*self._waiting, self._last_ticks)
             self._waiting = (image, ticks)
-            if self._sound is not None:
+            if self._sound is not None and not self._sound_over:
                 self._sound.write_until(result.frame.time_s)
+
+    def end_sound(self) -> None:
+        """From here on the picture goes elsewhere than the sound of the original."""
+        self._sound_over = True
 
     def close(self) -> None:
         if self._closed:
@@ -178,8 +183,13 @@ class _Film:
                 self._encode(*self._waiting, self._last_ticks)
             self._mux(self._stream.encode(None))
             if self._sound is not None:
-                whole = self._info.duration_s is not None and end_s > self._info.duration_s - SOUND_AFTER_PICTURE_S
-                self._sound.write_until(float("inf") if whole else end_s)
+                whole = (
+                    not self._sound_over
+                    and self._info.duration_s is not None
+                    and end_s > self._info.duration_s - SOUND_AFTER_PICTURE_S
+                )
+                if not self._sound_over:
+                    self._sound.write_until(float("inf") if whole else end_s)
                 self._sound.finish()
             self._files.close()
             os.replace(self._part, self._target)

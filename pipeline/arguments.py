@@ -57,6 +57,10 @@ def _parser(version: str) -> argparse.ArgumentParser:
         WINDOW, help="show the window (what happens without a command)", epilog=SOURCES, formatter_class=_RAW
     )
     window.add_argument("source", nargs="?", metavar="SOURCE", help="opened at once")
+    # For `python -m ui.bench` and `python -m ui.screenshots`.
+    window.add_argument("--pictures", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
+    window.add_argument("--measure", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+    window.add_argument("--measure-s", type=_seconds, default=600.0, metavar="S", help=argparse.SUPPRESS)
     _add_settings(window)
     _add_log(window)
 
@@ -75,6 +79,7 @@ def _parser(version: str) -> argparse.ArgumentParser:
         help="one row per person and frame; beside it the persons (ages.csv: ages.persons.csv)",
     )
     outputs.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
+    _add_subtitles(outputs)
     outputs.add_argument(
         "--annotated",
         type=Path,
@@ -100,22 +105,9 @@ def _parser(version: str) -> argparse.ArgumentParser:
 
     commands.add_parser("cameras", help="list the cameras of this machine by name")
 
-    sessions = commands.add_parser("sessions", help="list, export again or delete what was recorded")
-    actions = sessions.add_subparsers(metavar="ACTION", dest="action", required=True)
-    _add_log(actions.add_parser("list", help="every session in the log"))
-    export = actions.add_parser("export", help="write sessions to files")
-    export.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
-    export.add_argument(
-        "--csv", type=Path, metavar="FILE", help="observations; beside it the persons (ages.csv: ages.persons.csv)"
-    )
-    export.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
-    _add_log(export)
-    delete = actions.add_parser("delete", help="delete sessions for good")
-    delete.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
-    delete.add_argument("--yes", action="store_true", help="do not ask")
-    _add_log(delete)
+    _add_sessions(commands.add_parser("sessions", help="list, export again, report or delete what was recorded"))
 
-    commands.add_parser("settings", help="list all settings with their defaults and ranges")
+    _add_settings_file(commands.add_parser("settings", help="list all settings with their values, defaults and ranges"))
 
     engine = commands.add_parser("engine", help="what runs the models here and why; TensorRT engines")
     engines = engine.add_subparsers(metavar="ACTION", dest="action", required=True)
@@ -152,6 +144,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     for flag, name, metavar, text in flags:
         group.add_argument(flag, dest="set", action="append", type=_assigned(name), metavar=metavar, help=text)
     group.add_argument(
+        "--no-rejoin",
+        dest="set",
+        action="append_const",
+        const="identity.rejoin=false",
+        help="keep no face embeddings: who leaves and comes back is a new person",
+    )
+    group.add_argument(
         "--set",
         dest="set",
         action="append",
@@ -159,7 +158,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help=f"any setting; `{PROGRAM} settings` lists them",
     )
+    _add_settings_file(group)
     _add_models_folder(group)
+
+
+def _add_settings_file(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings file; without it, the user's own")
 
 
 def _add_models(parser: argparse.ArgumentParser, text: str) -> None:
@@ -169,6 +173,34 @@ def _add_models(parser: argparse.ArgumentParser, text: str) -> None:
 
 def _add_models_folder(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="folder with models.toml and the model files")
+
+
+def _add_sessions(sessions: argparse.ArgumentParser) -> None:
+    actions = sessions.add_subparsers(metavar="ACTION", dest="action", required=True)
+    _add_log(actions.add_parser("list", help="every session in the log"))
+    export = actions.add_parser("export", help="write sessions to files")
+    export.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
+    export.add_argument(
+        "--csv", type=Path, metavar="FILE", help="observations; beside it the persons (ages.csv: ages.persons.csv)"
+    )
+    export.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON Lines")
+    _add_subtitles(export)
+    _add_log(export)
+    report = actions.add_parser("report", help="write one HTML file with tables and plots of a session")
+    report.add_argument("id", type=int, metavar="SESSION", help="number as shown by `sessions list`")
+    report.add_argument("--out", type=Path, metavar="FILE", required=True, help="the file, such as report.html")
+    _add_log(report)
+    delete = actions.add_parser("delete", help="delete sessions for good")
+    delete.add_argument("ids", nargs="+", type=int, metavar="SESSION", help="number as shown by `sessions list`")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    _add_log(delete)
+
+
+def _add_subtitles(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--srt", type=Path, metavar="FILE", help="who is in sight, and how old, as subtitles (of several films: ages-2.srt, …)"
+    )
+    parser.add_argument("--ass", type=Path, metavar="FILE", help="the same in the persons' colours")
 
 
 def _add_log(parser: argparse.ArgumentParser) -> None:

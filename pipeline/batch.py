@@ -17,7 +17,7 @@ from typing import Protocol
 
 from pipeline.annotate import FILM_SUFFIXES, PICTURE_SUFFIXES, Annotator
 from pipeline.errors import AppError, OutputError, SettingsError, SourceError
-from pipeline.export import export_csv, export_jsonl, persons_path
+from pipeline.exporting import Targets, export_all
 from pipeline.outputs import check_output
 from pipeline.protocols import EngineInfo, FrameAnalyzer, Sink, SourceInfo, VideoSource
 from pipeline.run import OpenSink, OpenSource, RunSummary, run
@@ -27,7 +27,9 @@ from pipeline.sources import is_live, names, open_source, safe_name
 from pipeline.sources.names import SourceKind
 from pipeline.store import InputRecord, Numbers, PlannedInput, Provenance, Session, SessionLog
 from pipeline.timing import Timing
-from pipeline.types import FrameResult
+from pipeline.types import FrameResult, Join
+
+STILLS = (SourceKind.PICTURE, SourceKind.FOLDER)
 
 
 class Models(Protocol):
@@ -50,6 +52,10 @@ class Report(Protocol):
 
     def advanced(self, result: FrameResult) -> None: ...
 
+    def recognised(self, joins: Sequence[Join]) -> None:
+        """Persons who turned out to be others at the end of an input."""
+        ...
+
     def ended(self, name: str, summary: RunSummary) -> None: ...
 
     def skipped(self, name: str, reason: str) -> None: ...
@@ -62,6 +68,7 @@ class BatchOptions:
     """What one `analyze` was asked for.
 
     Attributes:
+        srt, ass: subtitles.
         annotated: a file for one input, a folder for any number.
         duration_s, most_frames: how much of each input.
         fresh: begin a new session even where an interrupted one could be continued.
@@ -70,11 +77,18 @@ class BatchOptions:
 
     csv: Path | None = None
     jsonl: Path | None = None
+    srt: Path | None = None
+    ass: Path | None = None
     annotated: Path | None = None
     duration_s: float | None = None
     most_frames: int | None = None
     fresh: bool = False
     reuse: bool = False
+
+    @property
+    def exports(self) -> Targets:
+        """What is to be written of the session in the end."""
+        return Targets(csv=self.csv, jsonl=self.jsonl, srt=self.srt, ass=self.ass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +123,11 @@ def check(specs: Sequence[str], options: BatchOptions) -> None:
             f"{safe_name(live[0])} has no end, so the other inputs would not have their turn.",
             "Give --duration SECONDS, or analyze it in a command of its own.",
         )
-    tables = [path for path in (options.csv, options.jsonl) if path is not None]
-    outputs = [*tables, *map(persons_path, tables)]
-    if len({path.resolve() for path in outputs}) < len(outputs):
-        raise SettingsError("--csv and --jsonl name the same file.", "Give each its own name.")
+    outputs = options.exports.files()
+    if outputs:
+        options.exports.check()
+    if (options.srt or options.ass) and all(names.kind_of(spec) in STILLS for spec in specs):
+        raise SettingsError("Subtitles belong to films, and these are pictures.", "Leave out --srt and --ass, or add a film.")
     inputs = {Path(spec).resolve() for spec in specs}
     for path in outputs:
         if path.resolve() in inputs:
@@ -270,7 +285,7 @@ class Batch:
         opened: OpenSource = source
         if self._timing is not None:
             opened, sinks[0] = self._timing.source(source), self._timing.sink("log", open_log)
-        return run(
+        summary = run(
             opened,
             lambda: nullcontext(analyzer),
             sinks,
@@ -278,18 +293,17 @@ class Batch:
             duration_s=self._options.duration_s,
             most_frames=self._options.most_frames,
         )
+        conclusion = analyzer.conclude()
+        session.conclude(position, conclusion)
+        self._report.recognised(conclusion.joins)
+        return summary
 
     def _export(self, session: Session) -> tuple[bool, tuple[Path, ...]]:
         """Writes the tables. A session without a single frame is not worth a line in the list: it is taken out again."""
         if not any(record.frames for record in session.inputs()):
             delete_sessions(self._log, [session.id])
             return False, ()
-        files: list[Path] = []
-        for export, path in ((export_csv, self._options.csv), (export_jsonl, self._options.jsonl)):
-            if path is not None:
-                made = export(self._log, [session.id], path)
-                files += [made.observations, made.persons]
-        return True, tuple(files)
+        return True, tuple(written.path for written in export_all(self._log, [session.id], self._options.exports))
 
 
 class _ReportSink:

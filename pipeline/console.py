@@ -21,7 +21,7 @@ from pipeline.observations import PersonSummary
 from pipeline.protocols import SourceInfo
 from pipeline.run import RunSummary
 from pipeline.sessions import SessionSummary
-from pipeline.types import FrameResult
+from pipeline.types import FrameResult, Join
 
 LINE_EVERY_S = 10.0
 """Between two lines of progress where there is no terminal to draw a bar in: a log file is to stay readable."""
@@ -99,6 +99,7 @@ class Progressing:
     def advanced(self, result: FrameResult) -> None:
         self._frames += 1
         self._persons.update(face.person for face in result.faces)
+        self.recognised(result.joins)
         done = self._frames if result.frame.independent else result.frame.time_s
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, frames=self._frames)
@@ -109,6 +110,9 @@ class Progressing:
             rate = self._frames / (self._said_s - self._begun_s)
             left = "" if not total or not done else f", about {_clock((total / done - 1) * (self._said_s - self._begun_s))} left"
             self.say(f"{self._title}: {self._frames} frames{share}, {rate:.1f} fps{left}")
+
+    def recognised(self, joins: Sequence[Join]) -> None:
+        self._persons -= {join.person for join in joins}
 
     def ended(self, name: str, summary: RunSummary) -> None:
         self._end_task()

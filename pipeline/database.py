@@ -48,7 +48,9 @@ class Database:
     def stream(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
         """The rows of a long query one by one, as tuples, from one consistent state of the file."""
         with translated(self.path):
-            yield from self._db.execute(sql, parameters)
+            # Not `yield from`: where whoever reads gives up, that would close the cursor, which may be too late for it.
+            for row in self._db.execute(sql, parameters):  # noqa: UP028
+                yield row
 
     def insert(self, sql: str, parameters: Sequence[object]) -> int:
         """Inserts one row; its id."""

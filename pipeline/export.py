@@ -10,6 +10,9 @@ system's old code page, and in front of plain ASCII it would only be in the way 
 `utf-8-sig` does. Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"); numbers
 never do.
 
+The user's edits (`pipeline.edits`) are applied: persons have the numbers and names that the user gave them, and those whom the
+user hid are in neither file. The observations tell what was known in their frame, the persons what is known in the end.
+
 JSON Lines: one object per row under the same names, numbers unrounded, null where nothing is known, UTF-8.
 """
 
@@ -24,11 +27,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from pipeline.observations import Observation, PersonTally, observations
+from pipeline.edits import Rename, edits_of
+from pipeline.observations import Observation, PersonTally, rows
 from pipeline.outputs import replaced_file
+from pipeline.progress import Watch, unwatched, watched
+from pipeline.session import input_records
 from pipeline.store import SessionLog
 
-EXPORT_SCHEMA = 1
+EXPORT_SCHEMA = 2
 """Version of the columns, in the last one of every row."""
 
 Cell = str | int | float | None
@@ -69,8 +75,8 @@ OBSERVATION_COLUMNS = (
     Column("media_time_s", 6, "presentation time of the frame in its source, in seconds"),
     Column("wall_time", None, "when the frame was read: ISO 8601, UTC, milliseconds"),
     Column("frame", None, "number of the frame in its source, from 0; frames that were dropped leave gaps"),
-    Column("person", None, "number of the person, unique within the session"),
-    Column("track", None, "number of the track, unique within the session"),
+    Column("person", None, "number of the person, unique within the session; the user's merges and splits are applied"),
+    Column("track", None, "number of the track, unique within the session: leaving and coming back begins a new one"),
     Column("x1", 1, "left side of the face's box, in pixels of the full frame"),
     Column("y1", 1, "upper side"),
     Column("x2", 1, "right side"),
@@ -83,6 +89,7 @@ OBSERVATION_COLUMNS = (
     Column("high", 2, "upper end of the 90 % interval"),
     Column("engine", None, "what ran the age model"),
     Column("session", None, "number of the session in the log"),
+    Column("name", None, "the name that the user gave; empty without one"),
     Column("schema", None, f"version of these columns: {EXPORT_SCHEMA}"),
 )
 
@@ -93,10 +100,12 @@ PERSON_COLUMNS = (
     Column("last_seen_s", 6, "presentation time of the person's last frame, in seconds"),
     Column("dwell_s", 3, "seconds in sight: steps between the person's frames, without those longer than 1 s (hidden or away)"),
     Column("frames", None, "number of frames in which the person's face was found"),
-    Column("age", 2, "age in years by all frames; empty without an estimate"),
+    Column("age", 2, "age in years by all frames and tracks (films: looking back from the end); empty without an estimate"),
     Column("low", 2, "lower end of the 90 % interval"),
     Column("high", 2, "upper end of the 90 % interval"),
     Column("session", None, "number of the session in the log"),
+    Column("name", None, "the name that the user gave; empty without one"),
+    Column("tracks", None, "number of the person's tracks: how often the person came into sight"),
     Column("schema", None, f"version of these columns: {EXPORT_SCHEMA}"),
 )
 
@@ -108,19 +117,20 @@ def persons_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.persons")
 
 
-def export_csv(log: SessionLog, session_ids: Sequence[int], path: Path) -> ExportedFiles:
+def export_csv(log: SessionLog, session_ids: Sequence[int], path: Path, watch: Watch = unwatched) -> ExportedFiles:
     """Writes the observations to `path` and the persons to `persons_path(path)`; both appear complete or not at all.
 
     Raises:
         LogError: there is no session of that number, or the log cannot be read.
         OutputError: a file cannot be written.
+        Cancelled: by `watch`.
     """
     with log.db.snapshot():
         encoding = "utf-8" if _names_are_ascii(log, session_ids) else "utf-8-sig"
-        return _export(log, session_ids, path, encoding, _csv_writer)
+        return _export(log, session_ids, path, encoding, _csv_writer, watch=watch)
 
 
-def export_jsonl(log: SessionLog, session_ids: Sequence[int], path: Path) -> ExportedFiles:
+def export_jsonl(log: SessionLog, session_ids: Sequence[int], path: Path, watch: Watch = unwatched) -> ExportedFiles:
     """As `export_csv`, as JSON Lines.
 
     Raises:
@@ -128,7 +138,7 @@ def export_jsonl(log: SessionLog, session_ids: Sequence[int], path: Path) -> Exp
         OutputError: a file cannot be written.
     """
     with log.db.snapshot():
-        return _export(log, session_ids, path, "utf-8", _jsonl_writer)
+        return _export(log, session_ids, path, "utf-8", _jsonl_writer, watch=watch)
 
 
 def harmless(text: str) -> str:
@@ -141,22 +151,25 @@ WriteRow = Callable[[Sequence[Cell]], object]
 MakeWriter = Callable[[TextIO, Sequence[Column]], WriteRow]
 
 
-def _export(log: SessionLog, session_ids: Sequence[int], path: Path, encoding: str, make_writer: MakeWriter) -> ExportedFiles:
+def _export(
+    log: SessionLog, session_ids: Sequence[int], path: Path, encoding: str, make_writer: MakeWriter, *, watch: Watch
+) -> ExportedFiles:
     tally = PersonTally()
-    rows = 0
+    total = sum(record.observations for number in session_ids for record in input_records(log.db, number))
+    written = 0
     with ExitStack() as files:
         persons_file = files.enter_context(replaced_file(persons_path(path), encoding))
         observations_file = files.enter_context(replaced_file(path, encoding))
         write = make_writer(observations_file, OBSERVATION_COLUMNS)
-        for observation in observations(log, session_ids):
-            write(_observation_cells(observation))
-            tally.add(observation)
-            rows += 1
+        for row in watched(rows(log, session_ids), total, watch):
+            write(_observation_cells(row.observation))
+            tally.add(row)
+            written += 1
         write = make_writer(persons_file, PERSON_COLUMNS)
-        found = tally.persons()
+        found = tally.persons(log)
         for person in found:
             write((*person, EXPORT_SCHEMA))
-    return ExportedFiles(path, persons_path(path), rows, len(found))
+    return ExportedFiles(path, persons_path(path), written, len(found))
 
 
 def _observation_cells(seen: Observation) -> tuple[Cell, ...]:
@@ -197,7 +210,14 @@ def _names_are_ascii(log: SessionLog, session_ids: Iterable[int]) -> bool:
     return all(
         name.isascii()
         for session_id in session_ids
-        for (name,) in log.db.stream(
-            "SELECT name FROM sources WHERE input_id IN (SELECT id FROM best_inputs WHERE session_id = ?)", (session_id,)
+        for names in (
+            [edit.name for edit in edits_of(log, session_id) if isinstance(edit, Rename)],
+            (
+                name
+                for (name,) in log.db.stream(
+                    "SELECT name FROM sources WHERE input_id IN (SELECT id FROM best_inputs WHERE session_id = ?)", (session_id,)
+                )
+            ),
         )
+        for name in names
     )

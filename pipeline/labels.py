@@ -12,10 +12,14 @@ from pipeline.types import AgeBelief, Face
 ESTIMATING = "estimating…"
 
 MOVE_YEARS = 0.7
-"""How far the mean must move from the shown number before the number changes: rounding alone would flip at every half year."""
+"""How far the mean must move from the shown number at least before the number changes: rounding alone would flip at every half
+year."""
+
+MOVE_SHARE = 0.35
+"""The same as a share of half the interval: a change far inside of what is not known anyway is none that a reader should see."""
 
 MOVE_INTERVAL_YEARS = 1.2
-"""The same for the ends of the interval, which matter less and jitter more."""
+"""As MOVE_YEARS, for the ends of the interval, which matter less and jitter more."""
 
 SURE_OF_GENDER = 0.7
 """Below this probability the model's guess is not worth showing."""
@@ -29,6 +33,7 @@ REASONS = {
     QualityReason.TURNED: "turned away",
     QualityReason.UNSURE: "partly hidden",
     QualityReason.CUT_OFF: "cut off",
+    QualityReason.DARK: "dark",
     QualityReason.EXPOSURE: "badly lit",
 }
 
@@ -89,9 +94,10 @@ class LabelHysteresis:
         before = self._shown.get(person)
         now = shown_age(belief)
         if before is not None:
-            years = _held(before.years, now.years, belief.years, MOVE_YEARS)
-            low = _held(before.low, now.low, belief.low, MOVE_INTERVAL_YEARS)
-            high = _held(before.high, now.high, belief.high, MOVE_INTERVAL_YEARS)
+            still = MOVE_SHARE * (belief.high - belief.low) / 2
+            years = _held(before.years, now.years, belief.years, max(MOVE_YEARS, still))
+            low = _held(before.low, now.low, belief.low, max(MOVE_INTERVAL_YEARS, still))
+            high = _held(before.high, now.high, belief.high, max(MOVE_INTERVAL_YEARS, still))
             now = ShownAge(years, min(years, low), max(years, high))
         self._shown[person] = now
         return now

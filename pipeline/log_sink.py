@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pipeline.database import Database
 from pipeline.errors import LogError
+from pipeline.hindsight import Conclusion
 from pipeline.sources.names import is_address, safe_name
 from pipeline.types import FrameResult
 
@@ -15,6 +16,8 @@ COMMIT_INTERVAL_S = 0.5
 
 # The key (input_id, n) makes writing the same row twice harmless: Ctrl-C may strike between a commit and its return.
 _INSERT_SOURCE = "INSERT OR REPLACE INTO sources VALUES (?, ?, ?)"
+_INSERT_AGE = "INSERT OR REPLACE INTO person_ages VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_JOIN = "INSERT OR REPLACE INTO person_joins VALUES (?, ?, ?, ?)"
 _INSERT_OBSERVATION = f"INSERT OR REPLACE INTO observations VALUES ({', '.join('?' * 19)})"
 
 
@@ -29,6 +32,7 @@ class LogSink:
         self._flushed_s = clock()
         self._rows: list[tuple[object, ...]] = []
         self._sources: list[tuple[object, ...]] = []
+        self._joins: list[tuple[object, ...]] = []
         self._source_name: str | None = None
         self._source = -1
         self._frames = 0
@@ -76,6 +80,9 @@ class LogSink:
             )
             self._observations += 1
             self._persons.add(face.person)
+        for join in result.joins:
+            self._joins.append((self.input_id, join.person, join.track, join.into))
+            self._persons.discard(join.person)
         self._frames += 1
         self._last_time_s = frame.time_s
         if self._clock() - self._flushed_s >= COMMIT_INTERVAL_S:
@@ -90,7 +97,20 @@ class LogSink:
             raise
         self._rows.clear()
         self._sources.clear()
+        self._joins.clear()
         self._flushed_s = self._clock()
+
+    def conclude(self, conclusion: Conclusion) -> None:
+        """Adds the last word on everybody, in one transaction."""
+        ages = [
+            (self.input_id, age.person, age.track, age.belief.years, age.belief.low, age.belief.high, age.belief.evidence)
+            for age in conclusion.ages
+        ]
+        self._persons -= {join.person for join in conclusion.joins}
+        with self._db.transaction():
+            self._db.change_many(_INSERT_JOIN, [(self.input_id, join.person, join.track, join.into) for join in conclusion.joins])
+            self._db.change_many(_INSERT_AGE, ages)
+            self._db.change("UPDATE inputs SET persons = ? WHERE id = ?", (len(self._persons), self.input_id))
 
     def close(self) -> None:
         """Commits the rest; safe after an error, and more than once. `Session.end_input` says how the input ended."""
@@ -102,6 +122,7 @@ class LogSink:
         with self._db.transaction():
             self._db.change_many(_INSERT_SOURCE, self._sources)
             self._db.change_many(_INSERT_OBSERVATION, self._rows)
+            self._db.change_many(_INSERT_JOIN, self._joins)
             self._db.change(
                 "UPDATE inputs SET frames = ?, observations = ?, persons = ?, last_time_s = ? WHERE id = ?",
                 (self._frames, self._observations, len(self._persons), self._last_time_s, self.input_id),

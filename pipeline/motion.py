@@ -52,6 +52,13 @@ class Motion:
         """Standard deviation between the predicted centre and a detection's, in face sizes."""
         return math.sqrt(self._variance + JITTER**2)
 
+    @property
+    def speed(self) -> float:
+        """Of the centre, in face sizes a second."""
+        vx, vy = self._speed[:2].tolist()
+        width, height = self._place[2:].tolist()
+        return math.hypot(vx, vy) / math.sqrt(max(SMALLEST_PX, width) * max(SMALLEST_PX, height))
+
     def box_at(self, time_s: float) -> Box:
         """Where the face should be at that time, which is not before the last prediction."""
         reach, _ = _fade(time_s - self._time_s)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.errors import LogError
+from pipeline.edits import apply_edits, edits_of, no_such_session
+from pipeline.person_ages import AgeTally, FinalAges
 from pipeline.store import SessionLog
+from pipeline.types import Join
 
 VISIBLE_GAP_S = 1.0
 """A person who is missing for longer was hidden or away, not overlooked: the tracker's patience, too, is one second."""
 
 
 class Observation(NamedTuple):
-    """One face in one frame: a row of the log. Units as in `pipeline.schema`."""
+    """One face in one frame: a row of the log. Units as in `pipeline.schema`.
+
+    Attributes:
+        person: as known today: with what the program recognised later, and with the user's edits.
+        name: the user's, None where there is none.
+    """
 
     source: str
     media_time_s: float
@@ -34,6 +41,7 @@ class Observation(NamedTuple):
     high: float | None
     engine: str
     session: int
+    name: str | None = None
 
 
 class PersonSummary(NamedTuple):
@@ -44,7 +52,9 @@ class PersonSummary(NamedTuple):
         dwell_s: time in sight: the sum of the steps between successive observations, leaving out steps of more than
             `VISIBLE_GAP_S` (hidden or away) and steps back in time. 0 for a person of a single picture.
         frames: observations.
-        age, low, high: the last belief in the log, which rests on all observations up to then; None without an estimate.
+        age, low, high: the age by all observations; None without an estimate.
+        name: the user's, None where there is none.
+        tracks: number of tracks, that is of appearances: leaving and coming back begins a new one.
     """
 
     source: str
@@ -57,6 +67,20 @@ class PersonSummary(NamedTuple):
     low: float | None
     high: float | None
     session: int
+    name: str | None = None
+    tracks: int = 1
+
+
+class Row(NamedTuple):
+    """An observation and where it came from.
+
+    Attributes:
+        machine_person: the person as the program sees it, without the user's edits.
+    """
+
+    observation: Observation
+    input_id: int
+    machine_person: int
 
 
 class PersonTally:
@@ -65,57 +89,82 @@ class PersonTally:
     def __init__(self) -> None:
         self._sums: dict[tuple[int, str, int], _Sums] = {}
 
-    def add(self, seen: Observation) -> None:
+    def add(self, row: Row) -> None:
+        seen = row.observation
         key = (seen.session, seen.source, seen.person)
         sums = self._sums.get(key)
         if sums is None:
-            sums = self._sums[key] = _Sums(first_seen_s=seen.media_time_s, last_seen_s=seen.media_time_s)
+            sums = self._sums[key] = _Sums(seen.media_time_s, seen.media_time_s, seen.name)
         step_s = seen.media_time_s - sums.last_seen_s
         if 0 < step_s <= VISIBLE_GAP_S:
             sums.dwell_s += step_s
         sums.last_seen_s = seen.media_time_s
         sums.frames += 1
-        if seen.age is not None:
-            sums.age, sums.low, sums.high = seen.age, seen.low, seen.high
+        age = seen.age, seen.low, seen.high
+        sums.ages.add(row.input_id, row.machine_person, seen.track, age, seen.raw_age is not None)
 
-    def persons(self) -> list[PersonSummary]:
-        """In order of appearance."""
-        return [
-            PersonSummary(source, person, s.first_seen_s, s.last_seen_s, s.dwell_s, s.frames, s.age, s.low, s.high, session)
-            for (session, source, person), s in self._sums.items()
-        ]
+    def persons(self, log: SessionLog) -> list[PersonSummary]:
+        """In order of appearance.
+
+        Args:
+            log: where the observations came from, in the same state.
+        """
+        finals = FinalAges(log)
+        found = []
+        for (session, source, person), s in self._sums.items():
+            age, low, high, _ = s.ages.last_word(finals) or (None, None, None, None)
+            seen = (s.first_seen_s, s.last_seen_s, s.dwell_s, s.frames)
+            found.append(PersonSummary(source, person, *seen, age, low, high, session, s.name, s.ages.tracks))
+        return found
 
 
 @dataclass(slots=True)
 class _Sums:
     first_seen_s: float
     last_seen_s: float
+    name: str | None
     dwell_s: float = 0.0
     frames: int = 0
-    age: float | None = None
-    low: float | None = None
-    high: float | None = None
+    ages: AgeTally = field(default_factory=AgeTally)
 
 
 def observations(log: SessionLog, session_ids: Sequence[int]) -> Iterator[Observation]:
-    """All rows that count, by session as listed, then by input, then in order of writing.
+    """All rows that count, by session as listed, then by input, then in order of writing; without hidden persons.
 
     Raises:
         LogError: there is no session of that number, or the log cannot be read.
     """
+    return (row.observation for row in rows(log, session_ids))
+
+
+def rows(log: SessionLog, session_ids: Sequence[int]) -> Iterator[Row]:
+    """As `observations`, for a `PersonTally`."""
     for session_id in session_ids:
         if not log.db.rows("SELECT 1 FROM sessions WHERE id = ?", (session_id,)):
             raise no_such_session(log, session_id)
+        edits = edits_of(log, session_id)
         inputs = log.db.rows("SELECT id FROM best_inputs WHERE session_id = ? ORDER BY position", (session_id,))
         for (input_id,) in inputs:
-            rows = log.db.stream(
+            who = apply_edits(edits, joins_of(log, input_id))
+            found = log.db.stream(
                 "SELECT sources.name, media_time_s, wall_time_s, frame, person, track, x1, y1, x2, y2, score, quality, raw_age,"
                 " age, low, high, engine, ? FROM observations CROSS JOIN sources"
                 " ON sources.input_id = observations.input_id AND sources.number = observations.source"
                 " WHERE observations.input_id = ? ORDER BY n",
                 (session_id, input_id),
             )
-            yield from map(Observation._make, rows)
+            for values in found:
+                stored = Observation(*values)
+                person = who.person(stored.person, stored.track)
+                if not who.is_hidden(person):
+                    machine_person = who.machine_person(stored.person, stored.track)
+                    yield Row(stored._replace(person=person, name=who.name(person)), input_id, machine_person)
+
+
+def joins_of(log: SessionLog, input_id: int) -> list[Join]:
+    """What the program recognised by itself in one input."""
+    found = log.db.rows("SELECT person, into_person, track FROM person_joins WHERE input_id = ?", (input_id,))
+    return [Join(*row) for row in found]
 
 
 def persons(log: SessionLog, session_ids: Sequence[int]) -> list[PersonSummary]:
@@ -126,10 +175,6 @@ def persons(log: SessionLog, session_ids: Sequence[int]) -> list[PersonSummary]:
     """
     tally = PersonTally()
     with log.db.snapshot():
-        for observation in observations(log, session_ids):
-            tally.add(observation)
-    return tally.persons()
-
-
-def no_such_session(log: SessionLog, session_id: int) -> LogError:
-    return LogError(f"There is no session {session_id} in {log.path}.", "The command `sessions list` shows which there are.")
+        for row in rows(log, session_ids):
+            tally.add(row)
+        return tally.persons(log)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from pipeline.hindsight import Conclusion
 from pipeline.types import AgeBelief, AgeEstimate, Box, Detection, Float32Array, Frame, FrameResult, Track, UInt8Array
 
 
@@ -52,11 +53,37 @@ class VideoSource(Protocol):
         ...
 
 
+@runtime_checkable
+class SeekableSource(Protocol):
+    """A source in which one can go back and forth. Used by the thread that reads it."""
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    @property
+    def can_seek(self) -> bool: ...
+
+    def frames(self) -> Iterator[Frame]: ...
+
+    def index_at(self, time_s: float) -> int:
+        """Index of the picture that is shown at that time: the last that begins by then; the first or last beyond the ends."""
+        ...
+
+    def seek(self, index: int) -> None:
+        """`frames`, called anew, goes on with exactly this picture; beyond the end, with the last one.
+
+        Raises:
+            SourceError: the file is not there any more.
+        """
+        ...
+
+
 class FaceDetector(Protocol):
     """Finds faces with five landmarks."""
 
-    def scan(self, image: UInt8Array, known: Sequence[Box] = ()) -> list[Detection]:
-        """Every face in the whole picture; `known` are boxes of followed faces, which need no search."""
+    def scan(self, image: UInt8Array, known: Sequence[Box] = (), carried: Sequence[Box] = ()) -> list[Detection]:
+        """Every face in the whole picture; `known` are boxes of followed faces, which need no search; those at `carried` are not
+        wanted."""
         ...
 
     def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:
@@ -78,6 +105,7 @@ class EngineInfo:
         reason: one sentence: why this one ("no NVIDIA GPU found, running on the CPU").
         model_sha256: of the model's file: rows of another model are never taken for rows of this one.
         note: what changes while it runs, for the status bar: how far a faster engine is built, or why that one does not run.
+        identity_threshold: cosine of two embeddings of this model from which on they are one person; None where it says nothing.
     """
 
     name: str
@@ -86,6 +114,7 @@ class EngineInfo:
     reason: str
     model_sha256: str = ""
     note: str = ""
+    identity_threshold: float | None = None
 
     @property
     def label(self) -> str:
@@ -128,8 +157,16 @@ class Tracker(Protocol):
 class AgeFilter(Protocol):
     """The age of one person over time."""
 
-    def observe(self, estimate: AgeEstimate, quality: float, time_s: float) -> None:
-        """Adds the estimate of one frame. `quality` is 0 … 1."""
+    def observe(
+        self, estimate: AgeEstimate, quality: float, time_s: float, pose: tuple[float, float] | None = None, face_px: float = 0.0
+    ) -> None:
+        """Adds the estimate of one frame.
+
+        Args:
+            quality: 0 … 1.
+            pose: yaw and pitch of the head in degrees, None where unknown.
+            face_px: width of the face in pixels, 0 where unknown.
+        """
         ...
 
     @property
@@ -155,3 +192,7 @@ class FrameAnalyzer(Protocol):
     def engine(self) -> EngineInfo: ...
 
     def process(self, frame: Frame) -> FrameResult: ...
+
+    def conclude(self) -> Conclusion:
+        """The last word on everybody, when the last frame was processed. Empty for live sources."""
+        ...

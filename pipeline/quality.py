@@ -61,6 +61,7 @@ class QualityReason(Enum):
     TURNED = "turned"
     UNSURE = "unsure"
     CUT_OFF = "cut off"
+    DARK = "dark"
     EXPOSURE = "exposure"
 
 
@@ -71,10 +72,12 @@ class Quality:
     Attributes:
         value: 0 … 1.
         reason: the factor that lowers it most, None for a good picture.
+        pose: yaw and pitch of the head in degrees, as `pose_degrees` tells them.
     """
 
     value: float
     reason: QualityReason | None
+    pose: tuple[float, float] = (0.0, 0.0)
 
 
 def assess(image: UInt8Array, detection: Detection) -> Quality:
@@ -86,17 +89,18 @@ def assess(image: UInt8Array, detection: Detection) -> Quality:
     """
     face = _grey_face(image, detection.box)
     height, width = image.shape[:2]
+    pose = pose_degrees(detection.landmarks)
     factors = {
         QualityReason.SMALL: size_factor(detection.box),
         QualityReason.BLURRED: sharpness_factor(face),
-        QualityReason.TURNED: pose_factor(detection.landmarks),
+        QualityReason.TURNED: turn_factor(pose),
         QualityReason.UNSURE: score_factor(detection.score),
         QualityReason.CUT_OFF: border_factor(detection.box, width, height),
-        QualityReason.EXPOSURE: exposure_factor(face),
+        QualityReason.DARK if is_dark(face) else QualityReason.EXPOSURE: exposure_factor(face),
     }
     value = math.prod(factors.values())
     worst = min(factors, key=lambda reason: factors[reason])
-    return Quality(value, worst if value < WORTH_A_REASON else None)
+    return Quality(value, worst if value < WORTH_A_REASON else None, pose)
 
 
 def size_factor(box: Box) -> float:
@@ -130,7 +134,12 @@ def pose_factor(landmarks: Float32Array) -> float:
     Args:
         landmarks: (5, 2) pixels.
     """
-    yaw, pitch = pose_degrees(landmarks)
+    return turn_factor(pose_degrees(landmarks))
+
+
+def turn_factor(pose: tuple[float, float]) -> float:
+    """The same from yaw and pitch in degrees."""
+    yaw, pitch = pose
     return _curve(math.hypot(yaw, pitch), TURN_DEGREES, TURN_WEIGHT)
 
 
@@ -177,6 +186,15 @@ def exposure_factor(face: Float32Array) -> float:
         return 0.0
     mean, spread = _mean_and_spread(face)
     return _curve(mean, BRIGHTNESS, BRIGHTNESS_WEIGHT) * _curve(spread, CONTRAST, CONTRAST_WEIGHT)
+
+
+def is_dark(face: Float32Array) -> bool:
+    """Whether it is a lack of light that spoils the exposure.
+
+    Args:
+        face: (h, w) float32 grey, 0 … 255.
+    """
+    return face.size > 0 and _mean_and_spread(face)[0] < BRIGHTNESS[1]
 
 
 def _grey_face(image: UInt8Array, box: Box) -> Float32Array:

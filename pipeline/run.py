@@ -70,6 +70,7 @@ def run(
     duration_s: float | None = None,
     most_frames: int | None = None,
     newest_wins: bool | None = None,
+    on_idle: Callable[[], None] | None = None,
 ) -> RunSummary:
     """Analyses a source until it ends, `stop` is set or enough was read. Frames that were read by then are still written.
 
@@ -82,6 +83,7 @@ def run(
             camera that has gone silent brings no frame to read the time from.
         most_frames: frames to read, as far as there are so many.
         newest_wins: frames may be dropped to keep up; None: as the source is live or not.
+        on_idle: called in the calling thread, several times a second, while no frame comes (a film that is paused).
 
     Raises:
         AppError: the first error of source, analyzer or sinks, after all of them were closed.
@@ -94,7 +96,7 @@ def run(
         started = ended = 0.0
         with _opened(open_sinks, source, analyzer.engine) as sinks:
             try:
-                for frame in reader.frames(stop):
+                for frame in reader.frames(stop, on_idle):
                     started = started or time.perf_counter()
                     result = analyzer.process(frame)
                     for sink in sinks:
@@ -174,12 +176,14 @@ class _Reader:
             raise self._error
         return self._info
 
-    def frames(self, stop: threading.Event) -> Iterator[Frame]:
+    def frames(self, stop: threading.Event, on_idle: Callable[[], None] | None) -> Iterator[Frame]:
         """The frames until the source or its time ends; after `stop`, those that were read already."""
         while not self._mailbox.finished and not self._ending.is_set():
             frame = self._mailbox.get(POLL_S)
             if frame is not None:
                 yield frame
+            elif on_idle is not None:
+                on_idle()
             if stop.is_set() and not self._mailbox.finished:
                 self.stopped = True
                 self._ending.set()

@@ -13,7 +13,17 @@ Version 1:
   frame, `media_time_s` seconds in the source, `wall_time_s` Unix time, `raw_age` the engine's estimate of this very frame (NULL
   where it was not asked), `age` `low` `high` the person's age and 90 % interval up to this frame (NULL before the first one).
 
-No picture, no embedding, no face landmarks, no folder name and no credential is ever in it: persons are numbers.
+Version 2 adds who is who. Observations keep the numbers that were shown in their frame; these tables say what came out later:
+
+- `person_joins`: the program's own corrections: rows of `person` on `track` belong to `into_person`. Track 0 stands for all
+  tracks without a line of their own; such lines may form a chain (7 is 5, 5 is 2), a line with a track is the last word.
+- `person_ages`: the age of a person at the end, by all that was seen of them; with a track, by that track alone. `evidence` is
+  the effective number of frames behind it. Where there is none, the last age among the observations counts.
+- `person_edits`: what the user changed, in order: see `pipeline.edits`. `other` is the person that another one is merged into,
+  or the new person of a track that is split off.
+
+No picture, no embedding, no face landmarks, no folder name and no credential is ever in it: persons are numbers, and have names
+only where the user typed them.
 """
 
 from __future__ import annotations
@@ -106,7 +116,45 @@ SCHEMA_V1 = (
     """,
 )
 
-MIGRATIONS: Mapping[int, Sequence[str]] = {0: SCHEMA_V1}
+SCHEMA_V2 = (
+    """
+    CREATE TABLE person_joins (
+        input_id INTEGER NOT NULL REFERENCES inputs (id) ON DELETE CASCADE,
+        person INTEGER NOT NULL,
+        track INTEGER NOT NULL,
+        into_person INTEGER NOT NULL,
+        PRIMARY KEY (input_id, person, track)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE person_ages (
+        input_id INTEGER NOT NULL REFERENCES inputs (id) ON DELETE CASCADE,
+        person INTEGER NOT NULL,
+        track INTEGER NOT NULL,
+        age REAL NOT NULL,
+        low REAL NOT NULL,
+        high REAL NOT NULL,
+        evidence REAL NOT NULL,
+        PRIMARY KEY (input_id, person, track)
+    ) WITHOUT ROWID
+    """,
+    # AUTOINCREMENT: an edit that is taken back must not give its number to the next one.
+    """
+    CREATE TABLE person_edits (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        made_at REAL NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('rename', 'merge', 'split', 'hide', 'show')),
+        person INTEGER NOT NULL,
+        track INTEGER,
+        other INTEGER,
+        name TEXT
+    )
+    """,
+    "CREATE INDEX person_edits_by_session ON person_edits (session_id)",
+)
+
+MIGRATIONS: Mapping[int, Sequence[str]] = {0: SCHEMA_V1, 1: SCHEMA_V2}
 """From each version the statements that lead to the next one; version 0 is an empty file."""
 
 SCHEMA_VERSION = max(MIGRATIONS) + 1

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pipeline.database import Database
 from pipeline.errors import LogError
 from pipeline.fingerprints import input_fingerprint
+from pipeline.hindsight import Conclusion
 from pipeline.liveness import SessionLock
 from pipeline.log_sink import LogSink, storable
 from pipeline.protocols import SourceInfo
@@ -107,10 +108,12 @@ class Session:
         Rows of an earlier attempt at the same input don't count: only one attempt ever does, and an input that is done again
         gets the numbers that it would have had at first.
         """
+        others = "input_id IN (SELECT id FROM inputs WHERE session_id = ? AND position <> ?)"
         ((person, track),) = self._db.rows(
-            "SELECT coalesce(max(person), 0), coalesce(max(track), 0) FROM observations"
-            " WHERE input_id IN (SELECT id FROM inputs WHERE session_id = ? AND position <> ?)",
-            (self.id, position),
+            "SELECT coalesce(max(person), 0), coalesce(max(track), 0) FROM ("
+            f"SELECT max(person) AS person, max(track) AS track FROM observations WHERE {others}"
+            f" UNION ALL SELECT max(into_person), NULL FROM person_joins WHERE {others})",
+            (self.id, position) * 2,
         )
         return Numbers(person + 1, track + 1)
 
@@ -130,6 +133,11 @@ class Session:
         sink = LogSink(self._db, self.id, input_id)
         self._sinks[position] = sink
         return sink
+
+    def conclude(self, position: int, conclusion: Conclusion) -> None:
+        """Adds the last word on the persons of an input that was read, before `end_input`."""
+        if position in self._sinks:
+            self._sinks[position].conclude(conclusion)
 
     def end_input(self, position: int, state: EndState) -> None:
         """Says how an input ended, after its sink was closed.
@@ -180,6 +188,13 @@ class Session:
                 " x1, y1, x2, y2, score, quality, raw_age, age, low, high, engine FROM observations WHERE input_id = ?",
                 (input_id, free.person - person, free.track - track, earlier.id),
             )
+            # Track 0 is none: it stands for all of them.
+            numbers = "person + ?2, CASE track WHEN 0 THEN 0 ELSE track + ?3 END"
+            for statement in (
+                f"INSERT INTO person_joins SELECT ?1, {numbers}, into_person + ?2 FROM person_joins WHERE input_id = ?4",
+                f"INSERT INTO person_ages SELECT ?1, {numbers}, age, low, high, evidence FROM person_ages WHERE input_id = ?4",
+            ):
+                self._db.change(statement, (input_id, free.person - person, free.track - track, earlier.id))
             self._drop_other_attempts(position, input_id)
         return True
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pipeline.edits import no_such_session
 from pipeline.errors import LogError
-from pipeline.observations import no_such_session
 from pipeline.session import InputRecord, Kind, SessionState, input_records
 from pipeline.store import SessionLog
 

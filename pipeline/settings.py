@@ -45,7 +45,7 @@ class SourceSettings(Section):
         description="Seconds until a lost source is opened again; doubles each time.",
     )
     retry_most_s: float = Field(
-        8.0, ge=0.05, le=600, title="Longest wait between retries", description="Seconds; the doubling stops here."
+        2.0, ge=0.05, le=600, title="Longest wait between retries", description="Seconds; the doubling stops here."
     )
     give_up_after_s: float = Field(
         0.0, ge=0, le=86400, title="Give up after", description="Seconds for which a lost source is awaited; 0: until stopped."
@@ -61,7 +61,8 @@ class DetectorSettings(Section):
         ge=0,
         le=5,
         title="Full scan every",
-        description="Seconds between searches of the whole picture; in between, known faces are refined. 0: always.",
+        description="Seconds between searches of the whole picture, twice that above 12 faces; "
+        "in between, known faces are refined. 0: always.",
     )
     threads: int = Field(0, ge=0, le=64, title="Threads", description="Threads for detection; 0 chooses.")
 
@@ -97,11 +98,18 @@ class AgeSettings(Section):
         title="Time per frame",
         description="Milliseconds of age estimation per frame once every face has a first estimate; 0: no limit.",
     )
+    load: float = Field(
+        0.06,
+        ge=0,
+        le=1,
+        title="Share of the time",
+        description="Of each second, the part for further estimates of known faces, however many there are; 0: no limit.",
+    )
 
 
 class FilterSettings(Section):
     settle_evidence: float = Field(
-        1.5, ge=0, le=100, title="Show from", description="Effective frames of evidence before an age is shown."
+        2.0, ge=0, le=100, title="Show from", description="Effective frames of evidence before an age is shown."
     )
     max_evidence: float = Field(
         12.0,
@@ -115,16 +123,36 @@ class FilterSettings(Section):
     )
 
 
+class IdentitySettings(Section):
+    rejoin: bool = Field(
+        True,
+        title="Recognise people again",
+        description="Who leaves and comes back keeps the number, by face embeddings in memory. false: a person is a track.",
+    )
+    threshold: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Same face from",
+        description="Cosine of two face embeddings from which on they are one person; 0 takes what the model says.",
+    )
+
+
 class ViewSettings(Section):
     show_gender: bool = Field(False, title="Show gender", description="Adds the model's guess of gender to labels.")
+
+
+AT_ONCE = ("view",)
+"""Sections that count at once in a running window; all others when the next source is started."""
 
 
 class Settings(Section):
     """The one settings model."""
 
-    source: SourceSettings = SourceSettings()
-    detector: DetectorSettings = DetectorSettings()
-    tracker: TrackerSettings = TrackerSettings()
-    age: AgeSettings = AgeSettings()
-    filter: FilterSettings = FilterSettings()
-    view: ViewSettings = ViewSettings()
+    source: SourceSettings = Field(SourceSettings(), title="Cameras and streams")
+    detector: DetectorSettings = Field(DetectorSettings(), title="Finding faces")
+    tracker: TrackerSettings = Field(TrackerSettings(), title="Following faces")
+    age: AgeSettings = Field(AgeSettings(), title="Estimating ages")
+    filter: FilterSettings = Field(FilterSettings(), title="Ages over time")
+    identity: IdentitySettings = Field(IdentitySettings(), title="Recognising people")
+    view: ViewSettings = Field(ViewSettings(), title="Display")

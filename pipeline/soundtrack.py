@@ -24,6 +24,9 @@ AAC_BITS_PER_S = 160_000
 PRIMING_S = 0.1
 """AAC and MP3 begin with a packet or two before time 0 that only warm up the decoder; MP4 can say so, Matroska cannot."""
 
+_FAR_S = 5.0
+"""A copy that begins later than this in its film is begun by a seek, which leads to some place before."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +57,9 @@ class SoundTrack:
         self._input = av.open(path)
         try:
             self._tracks = {stream.index: self._add(stream) for stream in self._input.streams.audio}
+            if start_s > _FAR_S:
+                # A copy that begins late in a long film must not read all that comes before.
+                self._input.seek(int((start_s - _FAR_S) * av.time_base))
             self._packets = self._demux()
             self._next = next(self._packets, None)
         except BaseException:

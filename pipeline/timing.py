@@ -106,7 +106,7 @@ class Timing:
             first_result_at=self._first_result_at,
             peak_rss_mb=peak_rss_mb(),
             engine=self._engine,
-            stages={stage: _stage_report(values) for stage, values in self._ms.items()},
+            stages={stage: stage_report(values) for stage, values in self._ms.items()},
         )
 
     def add(self, stage: str, sink_ms: float, result: FrameResult) -> None:
@@ -167,7 +167,7 @@ def peak_rss_mb() -> float | None:
     return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6, 1)
 
 
-def _stage_report(values: list[float]) -> StageReport:
+def stage_report(values: list[float]) -> StageReport:
     if not values:
         return StageReport(0.0, 0.0)
     p50, p95 = np.percentile(values, [50, 95])

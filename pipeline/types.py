@@ -66,6 +66,7 @@ class Frame:
         source: name of the source for the log, without credentials; for a folder, the picture's file name.
         wall_time_s: Unix time at which the picture was read.
         independent: True for pictures of a folder: nothing may be tracked or smoothed from one to the next.
+        stretch: another number than the frame before has says that somebody went to another place of the film in between.
     """
 
     image: UInt8Array
@@ -74,6 +75,7 @@ class Frame:
     source: str
     wall_time_s: float
     independent: bool = False
+    stretch: int = 0
 
     @property
     def width(self) -> int:
@@ -108,6 +110,7 @@ class Track:
         detection: the face in this frame, None while it is hidden (the tracker coasts on its motion).
         box: where the face is: the detection's box, or the predicted one while hidden.
         first_s, seen_s: time of the first and of the newest frame in which the face was detected.
+        carried: nobody looked in this frame: box and landmarks are where a calm face of a crowd should be.
     """
 
     id: int
@@ -115,6 +118,7 @@ class Track:
     box: Box
     first_s: float
     seen_s: float
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,11 +129,14 @@ class AgeEstimate:
         distribution: (101,) float32, probabilities of the ages 0 … 100; sums to 1.
         years: expectation of the distribution after the model's calibration.
         male: probability of a male face by the model, None where it has no such head.
+        embedding: (512,) float32 of length 1, near for pictures of one person; None where the model has no such head. Biometric
+            data: it may be held in memory for as long as a source runs, and is never written anywhere.
     """
 
     distribution: Float32Array
     years: float
     male: float | None = None
+    embedding: Float32Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,7 @@ class Face:
         quality: 0 … 1, how much this picture of the face can say about age.
         belief: the person's age up to this frame, None before the first estimate.
         male: running probability of a male face, None where unknown.
+        reason: what makes this face hard to age, in words for people ("small face", "turned away"), None for a good picture.
     """
 
     person: int
@@ -168,6 +176,21 @@ class Face:
     raw: AgeEstimate | None
     belief: AgeBelief | None
     male: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Two numbers turned out to be one person: what was said of `person` belongs to `into`, the older number.
+
+    Attributes:
+        person: never given to anybody else.
+        track: only what `person` has on that track; 0: on all of them.
+    """
+
+    person: int
+    into: int
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +212,8 @@ class FrameResult:
         cut: True where the picture does not continue the one before (hard cut, seek, independent pictures).
         engine: short name of the age engine that was used, as in the log.
         engine_note: what the status bar adds to it, such as how far a faster one is built.
+        joins: persons that were recognised as earlier ones in this frame; the faces carry the older numbers already.
+        recalled: the frame was analysed before, and this is what was found then: it is shown again, but counts only once.
     """
 
     frame: Frame
@@ -197,6 +222,8 @@ class FrameResult:
     engine: str = ""
     times: StageTimes = field(default_factory=StageTimes)
     engine_note: str = ""
+    joins: tuple[Join, ...] = ()
+    recalled: bool = False
 
 
 def as_readonly(image: NDArray[Any]) -> UInt8Array:

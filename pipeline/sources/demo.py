@@ -70,6 +70,21 @@ class DemoSource:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._studio = Studio()
+        self._next = 0
+        self._frames = self._read()
+
+    @property
+    def can_seek(self) -> bool:
+        return True
+
+    def index_at(self, time_s: float) -> int:
+        """Index of the picture at that time."""
+        return min(max(0, int(time_s * FPS + 1e-6)), FRAME_COUNT - 1)
+
+    def seek(self, index: int) -> None:
+        """`frames`, called anew, goes on with this picture."""
+        self._frames.close()
+        self._next = min(max(0, index), FRAME_COUNT - 1)
         self._frames = self._read()
 
     @property
@@ -93,7 +108,7 @@ class DemoSource:
         self._frames.close()
 
     def _read(self) -> Generator[Frame, None, None]:
-        for index in range(FRAME_COUNT):
+        for index in range(self._next, FRAME_COUNT):
             if self._stop.is_set():
                 return
             image = self._studio.picture(index)

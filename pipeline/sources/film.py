@@ -21,6 +21,7 @@ from pipeline.errors import SourceError
 from pipeline.protocols import SourceInfo
 from pipeline.sources.containers import FileState, file_state
 from pipeline.sources.decode import BgrConverter
+from pipeline.sources.frame_table import FrameTable, read_frame_table
 from pipeline.sources.names import is_address, safe_name
 from pipeline.types import Frame, UInt8Array
 
@@ -76,10 +77,15 @@ class FilmSource:
         # Absolute, so that libav does not take a name such as "12:30.mp4" for an address.
         self._path = None if is_address(spec) else Path(spec).absolute()
         self._state = _look_at(self._path, self._name) if self._path else FileState()
+        self._pictures: Iterator[VideoFrame]
         self._container = _open(str(self._path or spec), self._name, self._state)
         self._broke_off = False
         self._damaged = 0
         self._packets = 0
+        self._next = 0
+        self._went = False
+        self._table: FrameTable | None = None
+        self._table_read = False
         try:
             self._stream = _film_track(self._container, self._name)
             # Frame threads decode fastest; the delay of a few pictures that they bring does not matter for a film.
@@ -87,8 +93,8 @@ class FilmSource:
             self._converter = BgrConverter(self._stream.sample_aspect_ratio)
             self._clock = _FilmClock(_start_s(self._container), _frame_s(self._stream))
             # The first picture is decoded now: a film without any is told apart at once, and only it knows the real size.
-            decoded = self._decode()
-            first = next(decoded, None)
+            self._pictures = self._decode()
+            first = next(self._pictures, None)
             if first is None:
                 raise SourceError(f"{self._name}: not one picture of this film can be decoded.", _CONVERT_HINT)
             image = self._converter.convert(first)
@@ -96,7 +102,8 @@ class FilmSource:
             self._container.close()
             raise
         self._info = self._describe(image)
-        self._frames = self._read(chain([first], decoded))
+        self._pictures = chain([first], self._pictures)
+        self._frames = self._read()
 
     @property
     def info(self) -> SourceInfo:
@@ -115,14 +122,113 @@ class FilmSource:
         self._frames.close()
         self._container.close()
 
-    def _read(self, pictures: Iterator[VideoFrame]) -> Generator[Frame, None, None]:
-        index, time_s = 0, 0.0
-        for picture in pictures:
+    @property
+    def can_seek(self) -> bool:
+        """Files only: to find a picture the whole file is looked through once."""
+        return self._path is not None
+
+    def index_at(self, time_s: float) -> int:
+        """Index of the picture at that time. Looks through the file when it is called first; so does `seek`."""
+        table = self._frame_table()
+        if table is not None:
+            return table.index_at(time_s + self._clock.start_s)
+        index = max(0, int(time_s / _frame_s(self._stream) + 1e-6))
+        return index if self._info.frame_count is None else min(index, max(0, self._info.frame_count - 1))
+
+    def seek(self, index: int) -> None:
+        """`frames`, called anew, goes on with exactly this picture; beyond the end, with the last one.
+
+        Decodes from the key frame before it, without showing what is in between. A film whose timestamps don't tell where a
+        picture is gets decoded from its beginning.
+
+        Raises:
+            SourceError: the file is not there any more.
+        """
+        table = self._frame_table()
+        index = max(0, index if table is None else min(index, len(table.stamps) - 1))
+        self._frames.close()
+        if not self._is_ahead(index, table) and not (table is not None and self._go(table, table.stamps[index])):
+            self._begin_again()
+        self._skip_to(index)
+        self._frames = self._read()
+
+    def _frame_table(self) -> FrameTable | None:
+        if not self._table_read and self._path is not None:
+            self._table = read_frame_table(str(self._path), self._stream.index, self._stop.is_set)
+            self._table_read = True
+        return self._table
+
+    def _is_ahead(self, index: int, table: FrameTable | None) -> bool:
+        """Whether decoding on from here is the nearest way."""
+        if index < self._next or table is None or self._next >= len(table.stamps):
+            return index == self._next
+        key = table.key_before(table.stamps[index])
+        return key is None or key < table.stamps[self._next]
+
+    def _go(self, table: FrameTable, stamp: int) -> bool:
+        """Decodes from the key frame before; False where the container cannot go there."""
+        key = table.key_before(stamp)
+        if key is None:
+            return False
+        try:
+            self._container.seek(key, stream=self._stream, backward=True, any_frame=False)
+        except FFmpegError:
+            return False
+        self._went = True
+        self._pictures = self._decode()
+        first = next(self._pictures, None)
+        if first is None or first.pts is None or first.pts > stamp:
+            return False
+        self._pictures = chain([first], self._pictures)
+        self._next = table.index_of(first.pts)
+        self._clock.restart()
+        return True
+
+    def _begin_again(self) -> None:
+        self._container.close()
+        self._went = True
+        self._container = _open(str(self._path), self._name, self._state)
+        self._stream = _film_track(self._container, self._name)
+        self._stream.thread_type = "AUTO"
+        self._clock = _FilmClock(self._clock.start_s, _frame_s(self._stream))
+        self._pictures = self._decode()
+        self._next = 0
+
+    def _skip_to(self, index: int) -> None:
+        """Leaves out what comes before; of a film that ends earlier the last picture is kept."""
+        table, last = self._table, None
+        while self._next < index and not self._stop.is_set():
+            picture = next(self._pictures, None)
+            if picture is None:
+                if last is not None:
+                    self._pictures = iter([last])
+                    self._next -= 1
+                return
+            last = picture
+            if table is not None and picture.pts is not None:
+                if picture.pts >= table.stamps[index]:
+                    self._pictures = chain([picture], self._pictures)
+                    self._next = index
+                    return
+                self._next = table.index_of(picture.pts)
+            else:
+                self._clock.time_of(picture)
+            self._next += 1
+
+    def _read(self) -> Generator[Frame, None, None]:
+        time_s = 0.0
+        for picture in self._pictures:
             if self._stop.is_set():
                 return
             time_s = self._clock.time_of(picture)
+            if self._table is not None and picture.pts is not None:
+                self._next = self._table.index_of(picture.pts)
+            index, self._next = self._next, self._next + 1
             yield Frame(self._converter.convert(picture), time_s, index, self._name, wall_time_s=time.time())
-            index += 1
+        if self._went:
+            # Only who has seen it all can tell what is missing.
+            return
+        index = self._next
         missing = max(self._packets - index, self._damaged)
         if self._damaged or missing > _HIDDEN_SHARE * self._packets:
             _log.warning("%s: %d of %d pictures are damaged and were left out.", self._name, missing, self._packets)
@@ -198,6 +304,10 @@ class _FilmClock:
         self._frame_s = frame_s
         self._offset_s = -start_s
         self._last_s: float | None = None
+
+    def restart(self) -> None:
+        """The next picture may come from anywhere."""
+        self._last_s = None
 
     def time_of(self, picture: VideoFrame) -> float:
         stamp = picture.pts if picture.pts is not None else picture.dts

@@ -66,6 +66,8 @@ class LiveSource:
         self._settings = settings
         # Not time.monotonic(): on Windows it moves in steps of 16 ms, which is two pictures of a fast camera.
         self._opened_s = time.perf_counter()
+        # One number, replaced as a whole: other threads may look at it.
+        self._lost_since_s: float | None = None
         self._feed = connect()
         # The first picture tells the real size, and whether there is any: many a device opens and then stays silent.
         first = self._picture()
@@ -82,6 +84,12 @@ class LiveSource:
     @property
     def info(self) -> SourceInfo:
         return self._info
+
+    @property
+    def lost_s(self) -> float | None:
+        """For how long the source has been lost; None while pictures come. Any thread may ask."""
+        since_s = self._lost_since_s
+        return None if since_s is None else time.perf_counter() - since_s
 
     def frames(self) -> Iterator[Frame]:
         """Pictures as they arrive, until `stop`.
@@ -103,13 +111,13 @@ class LiveSource:
             if image is not None:
                 if wait_s:
                     _log.warning("%s is back after %.1f s.", self._name, time.perf_counter() - lost_since_s)
-                wait_s = 0.0
+                wait_s, self._lost_since_s = 0.0, None
                 time_s = max(time.perf_counter() - self._opened_s, time_s + _TICK_S)
                 yield Frame(image, time_s, index, self._name, wall_time_s=time.time())
                 index += 1
             else:
                 if not wait_s:
-                    lost_since_s = time.perf_counter()
+                    lost_since_s = self._lost_since_s = time.perf_counter()
                     _log.warning("%s is lost; waiting for it to come back.", self._name)
                 # A connection that opens but gives no picture counts as a failed one: the waits go on growing.
                 wait_s = min(wait_s * 2 or self._settings.retry_first_s, self._settings.retry_most_s)

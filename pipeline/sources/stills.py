@@ -53,7 +53,7 @@ class StillsSource:
             frame_count=len(self._files),
             path=str(path.absolute()),
         )
-        self._frames = self._read(image)
+        self._frames = self._read(image, self._first)
 
     @property
     def info(self) -> SourceInfo:
@@ -66,6 +66,19 @@ class StillsSource:
     def close(self) -> None:
         """No frames come after it; safe to call twice."""
         self._frames.close()
+
+    @property
+    def can_seek(self) -> bool:
+        return True
+
+    def index_at(self, time_s: float) -> int:
+        """Number of the picture: their times are their numbers."""
+        return min(max(0, int(time_s)), len(self._files) - 1)
+
+    def seek(self, index: int) -> None:
+        """`frames`, called anew, goes on with this picture, or the next one that can be read."""
+        self._frames.close()
+        self._frames = self._read(None, min(max(self._first, index), len(self._files) - 1))
 
     def _first_readable(self) -> tuple[int, UInt8Array]:
         for index, file in enumerate(self._files):
@@ -80,13 +93,13 @@ class StillsSource:
             "Check that they open in a picture viewer; save them as JPEG or PNG.",
         )
 
-    def _read(self, first: UInt8Array) -> Generator[Frame, None, None]:
-        for index in range(self._first, len(self._files)):
+    def _read(self, first: UInt8Array | None, begin: int) -> Generator[Frame, None, None]:
+        for index in range(begin, len(self._files)):
             if self._stop.is_set():
                 return
             file = self._files[index]
             try:
-                image = first if index == self._first else read_picture(file)
+                image = first if first is not None and index == begin else read_picture(file)
             except SourceError as error:
                 _log.warning("Skipped: %s", error.message)
                 continue

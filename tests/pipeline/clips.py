@@ -58,6 +58,7 @@ def write_film(
     with_sound: bool = False,
     pixel_shape: Fraction | None = None,
     size: tuple[int, int] | None = None,
+    codec_options: dict[str, str] | None = None,
 ) -> Path:
     """Writes pictures as a film.
 
@@ -70,7 +71,7 @@ def write_film(
     """
     with av.open(str(path), "w", format=container_format, options=options or {}) as container:
         pictures = list(images)
-        stream = container.add_stream(codec, rate=25)
+        stream = container.add_stream(codec, rate=25, options=codec_options or {})
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size or pictures[0].shape[1::-1]
         stream.pix_fmt = pix_fmt

@@ -13,7 +13,7 @@ from pipeline.fingerprints import Provenance
 from pipeline.protocols import EngineInfo, SourceInfo
 from pipeline.settings import Settings
 from pipeline.store import PlannedInput, SessionLog
-from pipeline.types import AgeBelief, AgeEstimate, Box, Detection, Face, Frame, FrameResult, as_readonly
+from pipeline.types import AgeBelief, AgeEstimate, Box, Detection, Face, Frame, FrameResult, Join, as_readonly
 
 ENGINE = EngineInfo("cpu", "int8", "agelens", "no NVIDIA GPU found, running on the CPU", model_sha256="ab" * 32)
 PROVENANCE = Provenance(Settings(), ENGINE, "0.1.0")
@@ -42,9 +42,12 @@ def face(person: int, age: float | None = 34.0, raw: float | None = 35.5, track:
     )
 
 
-def result(index: int, faces: Sequence[Face], time_s: float | None = None, source: str = "film.mp4") -> FrameResult:
+def result(
+    index: int, faces: Sequence[Face], time_s: float | None = None, source: str = "film.mp4", joins: Sequence[Join] = ()
+) -> FrameResult:
     time_s = index / 25 if time_s is None else time_s
-    return FrameResult(Frame(_IMAGE, time_s, index, source, WALL_TIME_S + time_s), tuple(faces), engine=ENGINE.label)
+    frame = Frame(_IMAGE, time_s, index, source, WALL_TIME_S + time_s)
+    return FrameResult(frame, tuple(faces), engine=ENGINE.label, joins=tuple(joins))
 
 
 def record_film(log: SessionLog, frames: int = 3, persons: Sequence[int] = (1, 2), name: str = "film.mp4") -> int:

@@ -15,12 +15,13 @@ import pytest
 
 from pipeline.batch import Batch, BatchOptions, BatchSummary, annotated_targets, check
 from pipeline.errors import AppError, OutputError, SettingsError
+from pipeline.hindsight import Conclusion
 from pipeline.protocols import EngineInfo, SourceInfo
 from pipeline.run import RunSummary
 from pipeline.sessions import list_sessions
 from pipeline.settings import DetectorSettings, Settings
 from pipeline.store import Numbers, SessionLog
-from pipeline.types import AgeBelief, Box, Detection, Face, Frame, FrameResult
+from pipeline.types import AgeBelief, Box, Detection, Face, Frame, FrameResult, Join
 from tests.pipeline.clips import plain, write_film
 from tests.pipeline.loopback import LoopbackServer, talk_mjpeg
 
@@ -35,6 +36,9 @@ class OneFace:
     def __init__(self, first: Numbers, explode_at: str | None) -> None:
         self._first = first
         self._explode_at = explode_at
+
+    def conclude(self) -> Conclusion:
+        return Conclusion()
 
     def process(self, frame: Frame) -> FrameResult:
         if frame.source == self._explode_at and frame.index == 2:
@@ -74,6 +78,9 @@ class Diary:
     def advanced(self, result: FrameResult) -> None:
         if self.stop_at == (result.frame.source, result.frame.index):
             self.stop.set()
+
+    def recognised(self, joins: Sequence[Join]) -> None:
+        pass
 
     def ended(self, name: str, summary: RunSummary) -> None:
         self.lines.append(f"ended {name} after {summary.frames}")

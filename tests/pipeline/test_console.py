@@ -16,6 +16,7 @@ from pipeline.protocols import EngineInfo, SourceInfo
 from pipeline.run import RunSummary
 from pipeline.session import InputRecord
 from pipeline.sessions import SessionSummary
+from pipeline.types import Join
 from tests.pipeline.log_scenes import face, result
 
 FILM = SourceInfo("[bold]film[/].mp4", live=False, fps=25.0, duration_s=2.0, frame_count=50)
@@ -43,10 +44,13 @@ def test_a_terminal_gets_a_bar_that_leaves_one_line(
     with report.shown():
         play(report, source)
         report.ended(source.name, summary(source))
+        report.recognised([Join(2, 1)])
+        report.ended(source.name, summary(source))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert f"1/2 {source.name}" in captured.err
     assert f"{source.name}: 5 frames at 10.0 fps, 2 persons" in captured.err
+    assert f"{source.name}: 5 frames at 10.0 fps, 1 person" in captured.err
 
 
 def test_a_log_file_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

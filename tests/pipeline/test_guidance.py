@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.guidance import BLIND_SIGMA, GuidedDetector
 from pipeline.settings import DetectorSettings
+from pipeline.tracking import CROWD
 from pipeline.types import Box
 from tests.pipeline.painted import Painted, PaintedDetector, paint, room
 
@@ -45,3 +46,27 @@ def test_predictions_that_may_be_far_off_are_not_relied_on() -> None:
     faces = guided.detect(IMAGE, [NOBODY], BLIND_SIGMA, 0.04)
     assert len(faces) == 2
     assert detector.known == [1, 0]
+
+
+def test_while_a_crowd_is_followed_every_second_scan_is_left_out() -> None:
+    detector = PaintedDetector()
+    guided = GuidedDetector(detector, SETTINGS)
+    look, carried = [LEFT] * 4, [NOBODY] * (CROWD - 3)
+    scanned = []
+    for i in range(25):
+        before = detector.scans
+        guided.detect(IMAGE, look if i else [], 0.0, i / 25, carried if i else [])
+        if detector.scans > before:
+            scanned.append(i)
+    assert scanned == [0, 6, 12, 24]
+
+
+def test_a_lost_face_brings_the_scan_forward_in_a_crowd_too() -> None:
+    detector = PaintedDetector()
+    guided = GuidedDetector(detector, SETTINGS)
+    crowd = [LEFT] * (CROWD + 1)
+    guided.detect(IMAGE, crowd, 0.0, 0.0)
+    guided.face_lost()
+    for i in range(1, 6):
+        guided.detect(IMAGE, crowd, 0.0, i / 25)
+    assert detector.scans == 2

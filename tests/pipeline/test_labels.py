@@ -43,20 +43,27 @@ def test_a_mean_that_wobbles_around_a_half_does_not_flicker() -> None:
 
 def test_a_mean_that_moves_is_followed() -> None:
     labels = LabelHysteresis()
-    assert labels.age_text(1, belief(30.0)).startswith("30 ")
-    assert labels.age_text(1, belief(30.69)).startswith("30 ")
-    assert labels.age_text(1, belief(30.71)).startswith("31 ")
-    assert labels.age_text(1, belief(36.0)) == age_text(belief(36.0))
+    assert labels.age_text(1, belief(30.0, half=2)).startswith("30 ")
+    assert labels.age_text(1, belief(30.69, half=2)).startswith("30 ")
+    assert labels.age_text(1, belief(30.71, half=2)).startswith("31 ")
+    assert labels.age_text(1, belief(36.0, half=2)) == age_text(belief(36.0, half=2))
+
+
+def test_the_less_is_known_the_less_a_small_move_means() -> None:
+    labels = LabelHysteresis()
+    assert labels.age_text(1, belief(30.0, half=12)) == "30 (18–42)"
+    assert labels.age_text(1, belief(34.1, half=12)) == "30 (18–42)"
+    assert labels.age_text(1, belief(34.4, half=12)) == "34 (22–46)"
 
 
 def test_persons_do_not_mix_and_are_forgotten() -> None:
     labels = LabelHysteresis()
     labels.age_text(1, belief(30.0))
     labels.age_text(2, belief(50.0))
-    assert labels.age_text(1, belief(30.6)).startswith("30 ")
+    assert labels.age_text(1, belief(31.4)).startswith("30 ")
     labels.keep_only({2})
-    assert labels.age_text(1, belief(30.6)).startswith("31 ")
-    assert labels.age_text(2, belief(50.6)).startswith("50 ")
+    assert labels.age_text(1, belief(31.4)).startswith("31 ")
+    assert labels.age_text(2, belief(51.4)).startswith("50 ")
 
 
 @pytest.mark.parametrize(("male", "text"), [(None, ""), (0.5, ""), (0.65, ""), (0.8, "male"), (0.1, "female")])

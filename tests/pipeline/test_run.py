@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import OutputError, SourceError
+from pipeline.hindsight import Conclusion
 from pipeline.protocols import EngineInfo, Sink, SourceInfo, VideoSource
 from pipeline.run import READER_GRACE_S, RunSummary, run
 from pipeline.types import Frame, FrameResult, as_readonly
@@ -77,6 +78,9 @@ class _Analyzer:
 
     def __init__(self, process: Callable[[Frame], None]) -> None:
         self._process = process
+
+    def conclude(self) -> Conclusion:
+        return Conclusion()
 
     def process(self, frame: Frame) -> FrameResult:
         self._process(frame)

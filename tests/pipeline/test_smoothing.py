@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
+from pipeline.intervals import IntervalTable
+from pipeline.novelty import Novelty
 from pipeline.settings import FilterSettings
-from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter, Novelty
+from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter, Look, final_belief
 from pipeline.types import AgeBelief, AgeEstimate
 
 AGES = np.arange(101)
@@ -26,14 +28,14 @@ def belief_of(age: BayesianAgeFilter) -> AgeBelief:
     return age.belief
 
 
-def watched(fps: float, seconds: float, years: float = 40.0, quality: float = 1.0, seed: int = 0) -> BayesianAgeFilter:
-    """The filter after watching somebody. Errors of the frames are an Ornstein–Uhlenbeck process of 5 years and 0.7 s."""
+def watched(fps: float, seconds: float, quality: float = 1.0, seed: int = 0, scatter: float = 5.0) -> BayesianAgeFilter:
+    """The filter after watching somebody. Errors of the frames are an Ornstein–Uhlenbeck process of that scatter and 0.7 s."""
     rng = np.random.default_rng(seed)
     age = BayesianAgeFilter(FilterSettings())
-    error, kept = 5 * rng.normal(), np.exp(-1 / fps / 0.7)
+    error, kept = scatter * rng.normal(), np.exp(-1 / fps / 0.7)
     for i in range(round(fps * seconds)):
-        age.observe(estimate(years + error), quality, i / fps)
-        error = kept * error + np.sqrt(1 - kept**2) * 5 * rng.normal()
+        age.observe(estimate(40 + error), quality, i / fps)
+        error = kept * error + np.sqrt(1 - kept**2) * scatter * rng.normal()
     return age
 
 
@@ -87,7 +89,7 @@ def test_no_floor_at_all_is_allowed() -> None:
 
 @pytest.mark.parametrize("seconds", [0.5, 2.0, 6.0])
 def test_rates_agree_on_evidence(seconds: float) -> None:
-    evidence = [watched(fps, seconds).evidence for fps in (10, 25, 60)]
+    evidence = [watched(fps, seconds, scatter=2.0).evidence for fps in (10, 25, 60)]
     assert max(evidence) / min(evidence) < 1.1
 
 
@@ -242,3 +244,107 @@ def test_gender_is_unknown_where_the_model_has_none() -> None:
     age = BayesianAgeFilter(FilterSettings())
     age.observe(estimate(30), 1.0, 0.0)
     assert age.male is None
+
+
+def settled_minute(years: float, seed: int = 0) -> BayesianAgeFilter:
+    """After a minute of looks at somebody whose frames scatter by 3 years."""
+    age, rng = BayesianAgeFilter(FilterSettings()), np.random.default_rng(seed)
+    for i in range(60):
+        age.observe(estimate(years + 3 * rng.normal()), 0.9, i * 1.0)
+    return age
+
+
+@pytest.mark.parametrize("other", [2, 15, 38, 45, 60, 90])
+@pytest.mark.parametrize("step_s", [0.04, 0.3])
+def test_a_handful_of_somebody_else_hardly_moves_a_settled_minute(other: float, step_s: float) -> None:
+    age = settled_minute(30)
+    before = belief_of(age).years
+    for i in range(5):
+        age.observe(estimate(other), 0.9, 60 + i * step_s)
+    assert belief_of(age).years == pytest.approx(before, abs=1.0)
+    assert age.doubt > 0
+    for i in range(6):
+        age.observe(estimate(before), 0.9, 63.0 + i)
+    assert age.doubt < 0.1
+    assert belief_of(age).years == pytest.approx(before, abs=0.7)
+
+
+def test_frames_that_disagree_with_each_other_in_turn_are_never_believed() -> None:
+    age = settled_minute(30)
+    for i in range(30):
+        age.observe(estimate(70 if i % 2 else 30), 0.9, 60.0 + i)
+    assert belief_of(age).years == pytest.approx(30, abs=1.5)
+
+
+def test_two_who_are_one_are_known_as_if_all_frames_were_of_one() -> None:
+    rng = np.random.default_rng(1)
+    one, other, whole = (BayesianAgeFilter(FilterSettings()) for _ in range(3))
+    for i in range(10):
+        frame = estimate(40 + 3 * rng.normal(), male=0.8)
+        (one if i < 6 else other).observe(frame, 0.9, i * 2.0, face_px=50 if i < 6 else 100)
+        whole.observe(frame, 0.9, i * 2.0, face_px=50 if i < 6 else 100)
+    one.merge(other)
+    assert one.evidence == pytest.approx(whole.evidence, rel=0.1)
+    assert belief_of(one).years == pytest.approx(belief_of(whole).years, abs=0.5)
+    assert belief_of(one).high == pytest.approx(belief_of(whole).high, abs=1.0)
+    assert one.male == pytest.approx(whole.male, abs=0.02)
+    assert one.expected_weight(0.9, 18.0) < 0.01  # the newest look of both counts as known
+
+
+def test_merging_with_nobody_changes_nothing_but_the_future() -> None:
+    one = settled_minute(30)
+    before = belief_of(one)
+    one.merge(BayesianAgeFilter(FilterSettings()))
+    assert belief_of(one).years == pytest.approx(before.years)
+    empty = BayesianAgeFilter(FilterSettings())
+    empty.merge(settled_minute(30))
+    assert belief_of(empty).years == pytest.approx(before.years, abs=0.01)
+    assert empty.evidence == FilterSettings().max_evidence
+
+
+def test_in_hindsight_the_first_frames_are_known_for_somebody_elses() -> None:
+    """A track that begins on one person and soon slips to another is about the other."""
+    looks = [Look(estimate(60 if i < 3 else 20), 0.9, i * 1.0) for i in range(12)]
+    final = final_belief(looks, FilterSettings())
+    assert final is not None
+    assert final.years == pytest.approx(20, abs=0.5)
+    assert final.evidence <= FilterSettings().max_evidence
+    assert final_belief([], FilterSettings()) is None
+    assert final_belief([Look(estimate(60), 0.0, 0.0)], FilterSettings()) is None
+
+
+def test_in_hindsight_all_frames_count_alike() -> None:
+    ages = [20.0 + i / 4 for i in range(40)]
+    looks = [Look(estimate(years), 1.0, i * 3.0) for i, years in enumerate(ages)]
+    final = final_belief(looks, FilterSettings())
+    assert final is not None
+    assert final.years == pytest.approx(float(np.mean(ages)), abs=0.3)
+    age = BayesianAgeFilter(FilterSettings())
+    for look in looks:
+        age.observe(look.estimate, look.quality, look.time_s)
+    assert belief_of(age).years > final.years + 0.7
+
+
+def test_another_pose_is_news_sooner() -> None:
+    weights = []
+    for yaw in (0.0, 8.0, 18.0, 60.0):
+        novelty = Novelty()
+        novelty.take(0.9, 0.0, (0.0, 0.0))
+        weights.append(novelty.weight(0.9, 0.3, (yaw, 0.0)))
+    assert weights[0] == weights[1] < weights[2] < weights[3] < 0.9
+    shaken = Novelty()
+    total = sum(shaken.take(0.9, i / 25, (30.0 * (i % 2), 0.0)) for i in range(50))
+    still = Novelty()
+    assert total < 3 * sum(still.take(0.9, i / 25, (0.0, 0.0)) for i in range(50))
+
+
+def test_intervals_are_stretched_by_age_and_size() -> None:
+    table = IntervalTable((20.0, 60.0), (30.0, 120.0), ((1.0, 1.0), (3.0, 2.0)), ((1.5, 1.0), (1.0, 1.0)))
+    plain, stretched, small = (BayesianAgeFilter(FilterSettings(), each) for each in (None, table, table))
+    for age, face_px in ((plain, 0.0), (stretched, 120.0), (small, 30.0)):
+        age.observe(estimate(60), 1.0, 0.0, face_px=face_px)
+    without, with_table, with_small = belief_of(plain), belief_of(stretched), belief_of(small)
+    assert with_table.years == without.years
+    assert with_table.years - with_table.low == pytest.approx(2 * (without.years - without.low), rel=0.01)
+    assert with_small.years - with_small.low == pytest.approx(3 * (without.years - without.low), rel=0.01)
+    assert with_table.high == pytest.approx(without.high)

@@ -22,7 +22,7 @@ from pipeline.errors import LogError
 from pipeline.fingerprints import input_fingerprint
 from pipeline.log_sink import COMMIT_INTERVAL_S, LogSink
 from pipeline.observations import observations, persons
-from pipeline.schema import SCHEMA_V1, SCHEMA_VERSION
+from pipeline.schema import MIGRATIONS, SCHEMA_VERSION
 from pipeline.sessions import delete_sessions, list_sessions
 from pipeline.settings import Settings, TrackerSettings, ViewSettings
 from pipeline.store import Numbers, PlannedInput, Recording, Session, SessionLog
@@ -63,7 +63,7 @@ def test_every_value_of_a_face_comes_back(log: SessionLog) -> None:
     first, second = observations(log, [session.id])
     assert first == (
         *("film.mp4", 0.1234567, WALL_TIME_S + 0.1234567, 3, 1, 1),
-        *(10.25, 20.5, 110.25, 140.5, 0.98765, 0.5, 35.5, 34.0, 28.0, 40.0, "cpu int8", session.id),
+        *(10.25, 20.5, 110.25, 140.5, 0.98765, 0.5, 35.5, 34.0, 28.0, 40.0, "cpu int8", session.id, None),
     )
     assert (second.person, second.track) == (2, 9)
     assert (second.raw_age, second.age, second.low, second.high) == (None, None, None, None)
@@ -317,7 +317,8 @@ def test_no_credentials_no_folders_no_embeddings(tmp_path: Path, path: Path) -> 
     with closing(sqlite3.connect(path)) as db:
         kinds = {
             row[2].split()[0]
-            for name in ("sessions", "inputs", "observations")
+            for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE sql LIKE '%CREATE TABLE%'").fetchall()
+            if not name.startswith("sqlite_")
             for row in db.execute(f"PRAGMA table_info({name})")
         }
     assert kinds == {"INTEGER", "REAL", "TEXT"}, "no column could hold a picture or an embedding"
@@ -393,21 +394,22 @@ def test_log_of_a_newer_version_is_refused(path: Path) -> None:
 def test_log_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     with SessionLog.open(path) as log:
         record_film(log)
-    steps = {0: SCHEMA_V1, 1: ("ALTER TABLE sessions ADD COLUMN note TEXT NOT NULL DEFAULT ''",)}
+    steps = {**MIGRATIONS, SCHEMA_VERSION: ("ALTER TABLE sessions ADD COLUMN note TEXT NOT NULL DEFAULT ''",)}
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         migrate(db, steps)
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
         assert db.execute("SELECT kind, note FROM sessions").fetchall() == [("analyze", "")]
 
 
 def test_failing_migration_changes_nothing(path: Path) -> None:
     with SessionLog.open(path) as log:
         record_film(log)
-    steps = {0: SCHEMA_V1, 1: ("ALTER TABLE sessions ADD COLUMN note TEXT", "ALTER TABLE nowhere ADD COLUMN note TEXT")}
+    failing = ("ALTER TABLE sessions ADD COLUMN note TEXT", "ALTER TABLE nowhere ADD COLUMN note TEXT")
+    steps = {**MIGRATIONS, SCHEMA_VERSION: failing}
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         with pytest.raises(sqlite3.OperationalError):
             migrate(db, steps)
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert "note" not in [row[1] for row in db.execute("PRAGMA table_info(sessions)")]
 
 

@@ -265,3 +265,60 @@ def test_a_face_found_twice_does_not_throw_a_hidden_track_off() -> None:
     assert hidden.box.iou(behind) > 0.8
     tracks = tracker.update([boxed(front), boxed(behind)], 40 / 30)
     assert [track.id for track in tracks if track.detection is not None] == [1, 2]
+
+
+def crowd(time_s: float, walker: bool = False) -> list[Detection]:
+    """Fifteen who sit in rows and sway; the last may walk."""
+    found = [
+        detection(200 + 250 * (k % 5) + 6 * np.sin(2 * time_s + k), 200 + 250 * (k // 5) + 3 * np.cos(2 * time_s + k))
+        for k in range(14)
+    ]
+    return [*found, detection(150 + (400 * time_s if walker else 0.0), 1000)]
+
+
+def watch_crowd(people: Callable[[float], Sequence[Detection]], seconds: float) -> tuple[list[int], list[list[Track]]]:
+    """How many were looked at in each frame, and the tracks. Whom nobody looks at is not found."""
+    tracker = IouTracker(TrackerSettings())
+    looks, frames = [], []
+    for i in range(round(25 * seconds)):
+        plan = tracker.plan(i / 25)
+        hidden = [found for found in people(i / 25) if any(found.box.iou(box) > 0.5 for box in plan.carried)]
+        looks.append(len(plan.look))
+        found = [each for each in people(i / 25) if not any(each is other or each.box == other.box for other in hidden)]
+        frames.append(tracker.update(found, i / 25))
+    return looks, frames
+
+
+def test_calm_faces_of_a_crowd_are_looked_at_in_turns_and_stay_where_they_are() -> None:
+    looks, frames = watch_crowd(crowd, 4)
+    assert np.mean(looks[50:]) < 6
+    assert {track.id for tracks in frames for track in tracks} == set(range(1, 16))
+    for i, tracks in enumerate(frames):
+        assert len(tracks) == 15
+        for track, truth in zip(sorted(tracks, key=lambda each: each.id), crowd(i / 25), strict=True):
+            assert track.detection is not None
+            assert track.box.iou(truth.box) > 0.85
+    carried = [track for tracks in frames[50:] for track in tracks if track.carried]
+    assert len(carried) > 0.6 * 15 * 50
+
+
+def test_who_walks_through_a_crowd_is_looked_at_in_every_frame() -> None:
+    _, frames = watch_crowd(lambda time_s: crowd(time_s, walker=True), 3)
+    walker = max(frames[-1], key=lambda track: track.box.y1)
+    assert walker.box.center[0] == pytest.approx(150 + 400 * (74 / 25), abs=15)
+    assert not any(track.carried for tracks in frames for track in tracks if track.id == walker.id)
+
+
+def test_few_faces_are_never_carried() -> None:
+    looks, frames = watch_crowd(lambda time_s: crowd(time_s)[:12], 2)
+    assert looks[1:] == [12] * 49
+    assert not any(track.carried for tracks in frames for track in tracks)
+
+
+def test_a_carried_face_that_has_gone_ends_as_others_do() -> None:
+    def leaves(time_s: float) -> list[Detection]:
+        return crowd(time_s)[: 15 if time_s < 2 else 13]
+
+    _, frames = watch_crowd(leaves, 4)
+    assert [len(tracks) for tracks in (frames[49], frames[-1])] == [15, 13]
+    assert sum(track.detection is not None for track in frames[57]) == 13
