@@ -15,24 +15,29 @@ GREY = 0.05
 DEGRADED = 0.4
 """Probability that a crop is shrunk, blurred, made noisy and compressed, each with one half."""
 
+ERASED, ERASED_PX = 0.2, (16, 64)
+"""Probability that a rectangle is covered, and its sides: hands, microphones, cups."""
+
 SMALL_PX = (32, 112)
 """Side to which a crop is shrunk and brought back: faces of a webcam or of people across a room. Small ones are as many as
 large ones, by ratio: from 32 to 56 is as much as from 64 to 112."""
 
 
-def augmented(crop: UInt8Array, rng: np.random.Generator) -> UInt8Array:
+def augmented(crop: UInt8Array, rng: np.random.Generator, degraded: float = DEGRADED, erased: float = ERASED) -> UInt8Array:
     """One random view of a stored crop.
 
     Args:
         crop: (s, s, 3) uint8 RGB with its margin.
+        degraded, erased: probabilities of a bad camera and of a covered part.
 
     Returns:
         (160, 160, 3) uint8 RGB, the margin cut off.
     """
     view = _placed(crop, rng)
-    if rng.random() < DEGRADED:
+    if rng.random() < degraded:
         view = _degraded(view, rng)
-    return _coloured(view, rng)
+    view = _coloured(view, rng)
+    return _erased(view, rng) if rng.random() < erased else view
 
 
 def centred(crop: UInt8Array) -> UInt8Array:
@@ -81,3 +86,12 @@ def _coloured(view: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     mean = np.float32(grey.mean())
     x = (x - mean) * gain + mean * np.float32(rng.uniform(0.75, 1.25))
     return np.clip(x, 0, 255).astype(np.uint8)
+
+
+def _erased(view: UInt8Array, rng: np.random.Generator) -> UInt8Array:
+    """A rectangle of one random colour over a part of it (Z. Zhong et al., Random Erasing Data Augmentation, AAAI 2020)."""
+    height, width = rng.integers(*ERASED_PX, 2)
+    y, x = rng.integers(0, CROP_PX - height), rng.integers(0, CROP_PX - width)
+    covered = view.copy()
+    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
+    return covered

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from training.augment import DEGRADED
-from training.calibrate import Interval
-from training.evaluate import Report
+from training.augment import DEGRADED, ERASED
+from training.calibrate import Fit, Interval
+from training.evaluate import one_line
+from training.figures import Part, Report, share
+from training.likeness import FALSE_ACCEPTS, Likeness
+from training.loss import GENDER_WEIGHT
 from training.ranges import RangeReport
+from training.run_facts import TrainingRun
+from training.spec import FACENET
 
 CARD_FILE = "MODEL_CARD.md"
+
+WIDTH = 130
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Ages of a file beside torch's on n crops: mean and largest absolute difference, mean difference, in years."""
+    """An exported file beside torch on n crops.
+
+    Attributes:
+        mean, max, bias: mean and largest absolute difference, and mean difference, of the ages in years.
+        cosine: median cosine of the face embeddings, None where the model has none.
+    """
 
     n: int
     mean: float
     max: float
     bias: float
+    cosine: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The temperature fitted to the validation pictures, and how intervals turn out on people that it was not fitted to."""
+    """What was fitted to the validation pictures, and how intervals turn out on people that it was not fitted to."""
 
-    temperature: float
+    fit: Fit
     expected: Interval
 
 
@@ -51,108 +65,80 @@ class Elsewhere:
     figures: Report | RangeReport
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """How the weights came about.
-
-    Attributes:
-        pictures, passes, minutes, batch: of the last cycle.
-        whole: whether the stem was trained too.
-        sets: names of the data sets.
-        earlier_minutes: of the cycles that it builds on.
-        balance: how much more often rare ages were seen than the commonest, at most.
-    """
-
-    pictures: int
-    passes: float
-    minutes: float
-    batch: int
-    whole: bool
-    sets: tuple[str, ...] = ("UTKFace",)
-    earlier_minutes: float = 0.0
-    balance: float = 1.0
-
-    @property
-    def data(self) -> str:
-        return f"{_listed(self.sets)}, without the pictures of the validation lists and their copies"
-
-    @property
-    def licence(self) -> str:
-        terms = f"the terms of {_listed(self.sets)}"
-        return f"research use only: {terms}; trunk from facenet (MIT), trained on CASIA-WebFace (research use)"
-
-
-def model_card(run: TrainingRun, files: Sequence[Measured], elsewhere: Sequence[Elsewhere] = ()) -> str:
-    """The card in Markdown; the table by age is that of the last file."""
-    rows = [
-        f"| {file.name} | {file.size_bytes / 1e6:.1f} MB | {file.figures.mae:.2f} | "
-        f"{file.figures.mae_ci[0]:.2f}–{file.figures.mae_ci[1]:.2f} | {file.figures.bias:+.2f} | {file.figures.median:.2f} | "
-        f"{file.figures.rmse:.2f} | {file.figures.cs5:.1%} | {file.figures.gender_accuracy:.1%} | "
-        f"{file.parity.mean:.4f} / {file.parity.max:.3f} |"
-        for file in files
-    ]
+def model_card(
+    run: TrainingRun, files: Sequence[Measured], elsewhere: Sequence[Elsewhere] = (), like: Likeness | None = None
+) -> str:
+    """The card in Markdown; the tables by age and group are those of the last file."""
+    rows = [_row(file) for file in files]
     last = files[-1]
     intervals = [
-        f"| {file.name} | {file.calibration.temperature:.3f} | {file.calibration.expected.coverage:.1%} | "
-        f"{file.calibration.expected.width:.1f} years |"
+        f"| {file.name} | {file.calibration.fit.temperature:.3f} | {_line(file.calibration.fit)} | "
+        f"{file.calibration.expected.coverage:.1%} | {file.calibration.expected.width:.1f} years |"
         for file in files
     ]
-    ages = [f"| {age} | {decade.n} | {decade.mae:.2f} | {decade.bias:+.2f} |" for age, decade in last.figures.by_decade.items()]
-    return f"""# Model card: age-facenet
+    return f"""# Model card: {last.name.removesuffix(f"-{last.precision}")}
 
 Written by `python -m training.export`; the numbers are measured, not typed.
 
 ## What it is
 
-FaceNet's trunk (InceptionResnetV1; weights of release 20180408-102900, trained on CASIA-WebFace) with two heads: a distribution
-over the ages 0 … 100, whose expectation is the estimate in years, and the probability of a male face. One ONNX graph:
-`crops` (n, 160, 160, 3) uint8 RGB → `age` (n, 101), `male` (n,), both float32 probabilities. Crops come from five landmarks by
-`engines/align.py`; normalisation is inside the graph.
+{_wrapped(_what(run))}
 
 ## What it is for, and what not
 
 Estimates for statistics, research, art and curiosity, shown with their uncertainty. **Not** for deciding about a person: not
 for access to goods or services, not for proving that somebody is of age, not for employment, policing or border control. It
 judges how old a picture looks; light, make-up, expression, illness, retouching and a poor camera change that. The gender output
-is a guess about a picture and says nothing about anybody's identity.
+is a guess about a picture and says nothing about anybody's identity.{_embedding_terms(run)}
 
 ## Training
 
 - Data: {run.data}:
   {run.pictures} pictures, and beyond the trunk's own nothing else. Labels are partly estimates themselves.
 - Crops by the program's own detector and alignment.
-- {run.passes:.1f} passes in {run.minutes:.0f} minutes on two CPU cores, batch {run.batch}; {_trained(run)}.{_earlier(run)}
-- Label distributions (Gaussian, σ = 2 years) + 0.2 · L1 of the expectation + 0.2 · gender cross-entropy; for labels that are
-  ranges, −log of the probability inside and 0.2 · the distance from the range. AdamW, one cycle; a moving average of the last
-  hundred steps' weights.{_balanced(run)}
-- Mirroring, jitter of position, scale and rotation, colour changes; {DEGRADED:.0%} of the crops also shrunk, blurred, made noisy
-  or compressed.
+{_wrapped(_cycle(run), "- ")}
+{_wrapped(_loss(run), "- ")}
+- Mirroring, jitter of position, scale and rotation, colour changes; a part covered in {ERASED:.0%}; {DEGRADED:.0%} of the crops
+  also shrunk, blurred, made noisy or compressed.
 
 ## Accuracy
 
 On the {last.figures.n} held-back UTKFace pictures, from the raw picture through the program's own detector, alignment and runtime
 (`python -m training.evaluate`). Errors in years; the interval is a 95 % bootstrap over pictures; no face was found in
-{last.figures.missed} pictures, which count all the same.
+{last.figures.missed} pictures, which count all the same. The last two columns compare {last.parity.n} crops with torch.
 
-| file | size | MAE | 95 % | bias | median | RMSE | within 5 years | gender | off torch, mean / largest |
-|---|---|---|---|---|---|---|---|---|---|
+| file | size | MAE | 95 % | bias | median | RMSE | decades' mean | within 5 | gender | off torch, mean / largest | embedding |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-90 % intervals of single pictures, with the temperature in models.toml (`training/calibrate.py`); each half of the pictures judged
-with the temperature of the other half:
+90 % intervals of single pictures, with the calibration in models.toml (`training/calibrate.py`); each half of the pictures judged
+with what was fitted to the other half:
 
-| file | temperature | hold | mean width |
-|---|---|---|---|
+| file | temperature | line | hold | mean width |
+|---|---|---|---|---|
 {chr(10).join(intervals)}
 
 By true age ({last.name}):
 
-| age | pictures | MAE | bias |
-|---|---|---|---|
-{chr(10).join(ages)}
-{_elsewhere_table(files[0].name, elsewhere)}
-Expect larger errors on other data: other cameras, crops and people. The table shows how few old people there are to learn from;
-the data's ethnic groups are not balanced either, and accuracy per group is not measured here.
+{_parts_table("age", last.figures.by_decade)}
+
+By the data set's own labels of people, and by the side of the crop in the picture ({last.name}):
+
+{_parts_table("pictures of", last.figures.by_gender | last.figures.by_group | last.figures.by_size)}
+{_elsewhere_table(files[0].name, elsewhere)}{_likeness(files[0].name, like)}
+## Limits
+
+Expect larger errors on other data: other cameras, crops and people. The tables show where there are few to learn from: the old
+above all, and groups that the data hold few pictures of. Faces below about 30 pixels, seen from the side, covered or badly lit
+are outside what was trained for. Ages above 100 are told as 100.
+
+## Again
+
+The last cycle of training, with the names of the folders and lists (README.md tells how to make them):
+
+```
+{_folded(run.command)}
+```
 
 ## Licence
 
@@ -160,36 +146,124 @@ the data's ethnic groups are not balanced either, and accuracy per group is not 
 """
 
 
-def _trained(run: TrainingRun) -> str:
-    return "all layers trained" if run.whole else "the first six convolutions left as FaceNet has them"
+def _row(file: Measured) -> str:
+    found, parity = file.figures, file.parity
+    cells = [
+        file.name,
+        f"{file.size_bytes / 1e6:.1f} MB",
+        f"{found.mae:.2f}",
+        f"{found.mae_ci[0]:.2f}–{found.mae_ci[1]:.2f}",
+        f"{found.bias:+.2f}",
+        f"{found.median:.2f}",
+        f"{found.rmse:.2f}",
+        f"{found.macro_mae:.2f}",
+        f"{found.cs5:.1%}",
+        share(found.gender_accuracy),
+        f"{parity.mean:.4f} / {parity.max:.3f}",
+        "–" if parity.cosine is None else f"{parity.cosine:.4f}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
-def _earlier(run: TrainingRun) -> str:
-    return f" Begun at the weights of earlier cycles of {run.earlier_minutes:.0f} minutes." if run.earlier_minutes else ""
+def _what(run: TrainingRun) -> str:
+    if run.spec.backbone == FACENET:
+        trunk = "FaceNet's trunk (InceptionResnetV1; weights of release 20180408-102900, trained on CASIA-WebFace)"
+    else:
+        trunk = f"The trunk {run.spec.backbone} of timm"
+    age = {
+        "distribution": "a distribution over the ages 0 … 100, whose expectation is the estimate in years",
+        "classes": "one class for each age 0 … 100, whose expectation is the estimate in years",
+        "regression": "the age in years, told as a narrow distribution over the ages 0 … 100",
+    }[run.spec.head]
+    outputs = ["`age` (n, 101)"] + ["`male` (n,)"] * run.spec.gender + ["`identity` (n, 512)"] * run.spec.identity
+    return (
+        f"{trunk} with these outputs: {age}"
+        + ("; the probability of a male face" if run.spec.gender else "")
+        + ("; a face embedding of length 1 that is near for pictures of one person" if run.spec.identity else "")
+        + f". One ONNX graph: `crops` (n, 160, 160, 3) uint8 RGB → {', '.join(outputs)}, float32. Crops come from five landmarks "
+        "by `engines/align.py`; normalisation is inside the graph."
+    )
 
 
-def _balanced(run: TrainingRun) -> str:
-    return f" Rare ages seen up to {run.balance:g} times as often as the commonest." if run.balance > 1 else ""
+def _embedding_terms(run: TrainingRun) -> str:
+    if not run.spec.identity:
+        return ""
+    return (
+        "\nThe embedding is biometric data: the program holds it in memory while a source runs, to know who was seen before,\n"
+        "and writes it nowhere."
+    )
+
+
+def _cycle(run: TrainingRun) -> str:
+    what = {
+        "all": "all layers trained",
+        "body": "the first layers left as they were",
+        "last": "the last blocks trained",
+        "heads": "the heads trained on frozen features",
+    }[run.trained]
+    text = f"{run.passes:.1f} passes in {run.minutes:.0f} minutes, batch {run.batch}; {what}."
+    if run.begun_at:
+        text += f" Begun at the weights of {run.begun_at} as it was shipped before."
+    if run.earlier_minutes:
+        text += f" Begun at the weights of earlier cycles of {run.earlier_minutes:.0f} minutes."
+    if run.averaged > 1:
+        text += f" The weights are the mean of {run.averaged} checkpoints."
+    return text
+
+
+def _loss(run: TrainingRun) -> str:
+    text = {
+        "distribution": f"Label distributions (Gaussian, σ = 2 years) + {run.expectation:g} · L1 of the expectation; for labels "
+        f"that are ranges, −log of the probability inside and {run.expectation:g} · the distance to them.",
+        "classes": "Cross-entropy with one class a year; for labels that are ranges, −log of the probability inside.",
+        "regression": "Mean absolute error of the years; for labels that are ranges, the distance from them.",
+    }[run.spec.head]
+    text += f" Beside them {GENDER_WEIGHT} · gender cross-entropy." if run.spec.gender else ""
+    if run.identity:
+        text += f" Beside them {run.identity:g} · (1 − cosine) to the embedding of the original FaceNet."
+    text += " AdamW, one cycle; a moving average of the last steps' weights."
+    if run.balance > 1:
+        text += f" Rare ages seen up to {run.balance:g} times as often as the commonest."
+    if run.mixup:
+        text += f" {run.mixup:.0%} of the pictures mixed with another."
+    if run.drop_path:
+        text += f" Stochastic depth up to {run.drop_path:g}."
+    return text
+
+
+def _line(fit: Fit) -> str:
+    return "none" if (fit.slope, fit.offset) == (1, 0) else f"{fit.slope:.3f} · years {fit.offset:+.2f}"
+
+
+def _parts_table(title: str, parts: Mapping[str, Part]) -> str:
+    rows = "\n".join(f"| {name} | {part.n} | {part.mae:.2f} | {part.bias:+.2f} |" for name, part in parts.items())
+    return f"| {title} | pictures | MAE | bias |\n|---|---|---|---|\n{rows}"
 
 
 def _elsewhere_table(name: str, elsewhere: Sequence[Elsewhere]) -> str:
     """What else was measured, with the sentence before it; nothing where nothing was."""
     if not elsewhere:
         return ""
-    rows = "\n".join(f"| {one.title} | {one.figures.n} | {_words(one.figures)} |" for one in elsewhere)
+    rows = "\n".join(f"| {one.title} | {one.figures.n} | {one_line(one.figures)} |" for one in elsewhere)
     return f"\nOn other held-back pictures ({name}):\n\n| pictures | n | accuracy |\n|---|---|---|\n{rows}\n"
 
 
-def _words(figures: Report | RangeReport) -> str:
-    if isinstance(figures, RangeReport):
-        return (
-            f"in the right one of {len(figures.by_range)} ranges {figures.accuracy:.1%}, or a neighbour {figures.one_off:.1%}; "
-            f"gender {figures.gender_accuracy:.1%}"
-        )
-    low, high = figures.mae_ci
-    return f"MAE {figures.mae:.2f} ({low:.2f}–{high:.2f}), bias {figures.bias:+.2f}, gender {figures.gender_accuracy:.1%}"
+def _likeness(name: str, like: Likeness | None) -> str:
+    if like is None:
+        return ""
+    text = (
+        f"The face embedding ({name}) on {like.n} held-back pictures: median cosine to the original FaceNet's of the same crop "
+        f"{like.cosine:.3f}. Of copies altered like bad cameras do, {like.accepts:.1%} are told from other faces at "
+        f"{FALSE_ACCEPTS:.0%} false accepts; the original tells {like.accepts_original:.1%}."
+    )
+    return f"\n{_wrapped(text)}\n"
 
 
-def _listed(names: Sequence[str]) -> str:
-    """ "A", "A and B", "A, B and C"."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _wrapped(text: str, bullet: str = "") -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=bullet, subsequent_indent=" " * len(bullet), break_on_hyphens=False)
+
+
+def _folded(command: str) -> str:
+    """A long command over several lines of a shell."""
+    lines = textwrap.wrap(command, WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    return " \\\n  ".join(lines)

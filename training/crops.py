@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from engines.mtcnn import MtcnnDetector
 from pipeline.errors import AppError, OutputError, SourceError
 from pipeline.types import Detection, Float32Array, UInt8Array
 from training.data import Pictures, Sample
+from training.files import HINT, reserved_array, whole_text
 from training.labels import list_samples
 
 CROP_MARGIN = 0.15
@@ -41,7 +42,7 @@ SMALLEST_FACE = 0.3
 OFF_CENTRE = 2.0
 """What a squared distance from the centre costs in a photo, against the face's area: InsightFace's rule for the main face."""
 
-_COLUMNS = ("name", "age", "male", "found", "low", "high")
+COLUMNS = ("name", "age", "male", "found", "low", "high", "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Crops:
         male: (n,) float32, 1 male, 0 female, NaN unknown.
         found: (n,) bool, False where no face was found and the chip's usual landmarks were taken.
         low, high: (n,) float32 years, the label's range with both ends included; equal to the age where it is known exactly.
+        person: (n,) who it is, the same in all pictures of one person; "" where that is not known.
+        folder: where they are kept.
     """
 
     pixels: UInt8Array
@@ -64,6 +67,8 @@ class Crops:
     found: NDArray[np.bool_]
     low: Float32Array
     high: Float32Array
+    person: NDArray[np.str_]
+    folder: Path
 
     def __len__(self) -> int:
         return len(self.names)
@@ -149,7 +154,7 @@ def make_crops(samples: Sequence[Sample], out: Path, threads: int) -> Made:
         out.mkdir(parents=True, exist_ok=True)
         part = out / "crops.npy.part"
         shape = (len(samples), STORED_PX, STORED_PX, 3)
-        pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        pixels = reserved_array(part, np.uint8, shape)
         found = np.zeros(len(samples), np.bool_)
         reasons: dict[int, str] = {}
         began = time.perf_counter()
@@ -185,12 +190,15 @@ def make_crops(samples: Sequence[Sample], out: Path, threads: int) -> Made:
         pixels.flush()
         if left_out:
             _keep_rows(part, kept)
-        _write_index(out / "index.csv", [samples[i] for i in kept], found[kept])
-        with (out / "left_out.csv").open("w", encoding="utf-8", newline="") as file:
+        with whole_text(out / "left_out.csv") as file:
             csv.writer(file).writerows([("name", "reason"), *left_out])
-        part.replace(out / "crops.npy")
+        with whole_text(out / "index.csv") as file:
+            _write_index(file, [samples[i] for i in kept], found[kept])
+            part.replace(out / "crops.npy")
     except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error}", "Choose another folder with --out.") from error
+        raise OutputError(f"{out} cannot be written: {error}", HINT) from error
+    finally:
+        (out / "crops.npy.part").unlink(missing_ok=True)
     return Made(len(kept), int((~found[kept]).sum()), left_out)
 
 
@@ -198,7 +206,7 @@ def _keep_rows(path: Path, rows: Sequence[int]) -> None:
     """Rewrites an array file with some of its rows; one row at a time, since the whole may not fit into memory."""
     whole = np.load(path, mmap_mode="r", allow_pickle=False)
     shorter = path.with_suffix(".shorter")
-    kept = np.lib.format.open_memmap(shorter, mode="w+", dtype=whole.dtype, shape=(len(rows), *whole.shape[1:]))
+    kept = reserved_array(shorter, whole.dtype, (len(rows), *whole.shape[1:]))
     for i, row in enumerate(rows):
         kept[i] = whole[row]
     kept.flush()
@@ -206,13 +214,12 @@ def _keep_rows(path: Path, rows: Sequence[int]) -> None:
     shorter.replace(path)
 
 
-def _write_index(path: Path, samples: Sequence[Sample], found: NDArray[np.bool_]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for sample, ok in zip(samples, found, strict=True):
-            male = "" if sample.male is None else int(sample.male)
-            writer.writerow([sample.name, sample.age, male, int(ok), sample.low, sample.high])
+def _write_index(file: TextIO, samples: Sequence[Sample], found: NDArray[np.bool_]) -> None:
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for sample, ok in zip(samples, found, strict=True):
+        male = "" if sample.male is None else int(sample.male)
+        writer.writerow([sample.name, sample.age, male, int(ok), sample.low, sample.high, sample.person or ""])
 
 
 def load_crops(folder: Path) -> Crops:
@@ -238,6 +245,8 @@ def load_crops(folder: Path) -> Crops:
         np.array([row["found"] == "1" for row in rows]),
         np.array([row.get("low", row["age"]) for row in rows], np.float32),  # older folders know exact ages only
         np.array([row.get("high", row["age"]) for row in rows], np.float32),
+        np.array([row.get("person") or "" for row in rows], np.str_),
+        folder,
     )
 
 

@@ -1,8 +1,9 @@
-"""Labelled pictures: UTKFace from its zip files or folders, read without unpacking."""
+"""Labelled pictures in zip files or folders, read without unpacking: those whose names are their labels."""
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,12 +16,9 @@ import numpy as np
 
 from pipeline.errors import SourceError
 from pipeline.types import UInt8Array
+from training.names import parse_name
 
-OLDEST = 120
-"""Labels above this are slips of the keyboard: nobody in the data can be that old."""
-
-_UTKFACE = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<ethnicity>[0-4])_(?P<date>\d+) ?\.?jpg(\.chip\.jpg)?")
-_PICTURES = {".jpg", ".jpeg", ".png"}
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,7 @@ class Sample:
         archive: the zip file or folder that holds it.
         member: its path within.
         chip: whether it is cut so tightly around the face that a detector needs a border to find it.
+        person: who it is, the same in all pictures of one person; None where that is not known.
     """
 
     name: str
@@ -43,6 +42,7 @@ class Sample:
     archive: Path
     member: str
     chip: bool = True
+    person: str | None = None
 
     @property
     def age(self) -> float:
@@ -58,8 +58,8 @@ class Listing:
     skipped: tuple[tuple[str, str], ...]
 
 
-def list_utkface(archives: Iterable[Path]) -> Listing:
-    """UTKFace's pictures, whose names are their labels: `[age]_[gender]_[ethnicity]_[date].jpg`, gender 0 male, 1 female.
+def list_named(archives: Iterable[Path]) -> Listing:
+    """Pictures whose names are their labels: UTKFace's, or day of birth and year of the photo (`training.names`).
 
     Args:
         archives: zip files and folders; a picture that several of them hold is taken once.
@@ -72,17 +72,33 @@ def list_utkface(archives: Iterable[Path]) -> Listing:
     for archive in archives:
         for member in picture_members(archive):
             name = PurePosixPath(member).name
-            match = _UTKFACE.fullmatch(name)
-            if match is None:
-                skipped.append((name, "not [age]_[gender]_[ethnicity]_[date].jpg"))
-            elif int(match["age"]) > OLDEST:
-                skipped.append((name, f"age {match['age']} is above {OLDEST}"))
+            label = parse_name(name)
+            if isinstance(label, str):
+                skipped.append((name, label))
+            elif name in samples:
+                skipped.append((name, "there is more than one file of this name; the first counts"))
             else:
-                age = int(match["age"])
-                samples[name] = Sample(name, age, age, match["gender"] == "0", archive, member)
+                samples[name] = Sample(name, label.age, label.age, label.male, archive, member, label.chip, label.person)
     if not samples:
-        raise SourceError("no labelled picture was found in the data", "Give UTKFace's zip files or folders with --data.")
+        raise SourceError(
+            f"no labelled picture was found in the data; of {skipped[0][0]}: {skipped[0][1]}"
+            if skipped
+            else "no labelled picture was found in the data",
+            "Give zip files or folders with a labels.csv, or with names such as UTKFace's, with --data.",
+        )
     return Listing(tuple(samples[name] for name in sorted(samples)), tuple(skipped))
+
+
+def skip_report(skipped: Sequence[tuple[str, str]], most: int = 3) -> list[str]:
+    """One line for each reason: how many were skipped for it, and which for example. Numbers and quotes in reasons may differ."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for name, reason in skipped:
+        kinds.setdefault(re.sub(r'"[^"]*"|\d+', "#", reason), []).append((name, reason))
+    lines = []
+    for some in sorted(kinds.values(), key=len, reverse=True):
+        names = ", ".join(name for name, _ in some[:most]) + (", …" if len(some) > most else "")
+        lines.append(f"{len(some)} skipped: {some[0][1]} ({names})")
+    return lines
 
 
 def read_names(path: Path) -> set[str]:
@@ -133,9 +149,12 @@ class Pictures:
         """
         try:
             data = self._bytes(sample)
-        except (OSError, BadZipFile, KeyError) as error:
+        except (OSError, BadZipFile, KeyError, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted
             raise SourceError(f"{sample.member} in {sample.archive} cannot be read: {error}", "Copy the data anew.") from error
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        except cv2.error:  # more pixels than OpenCV agrees to
+            image = None
         if image is None:
             raise SourceError(f"{sample.member} in {sample.archive} is no picture", "Copy the data anew.")
         return np.asarray(image, np.uint8)

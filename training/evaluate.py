@@ -1,221 +1,113 @@
-"""Accuracy of an exported model on raw pictures, through the program's own detector, alignment and runtime:
+"""Accuracy of a model on labelled raw pictures, through the program's own detector, alignment and runtime:
 
-`python -m training.evaluate --model assets/models/FILE.onnx --data FILES… [--val-list FILE] [--json FILE]`
+`python -m training.evaluate --model FILE --data FILES… [--val-list FILE] [--json FILE] [--plots FOLDER]`
 
-Labels that are ages and labels that are ranges of ages are reported apart.
+The model is an exported file, on ONNX Runtime or TensorRT, or a checkpoint of training.train, on torch. The data are zip files or
+folders of labelled pictures; labels that are ages and labels that are ranges of ages are reported apart.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
+import math
+import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from engines.age import FaceNetAgeEngine
-from engines.align import CROP_PX
-from engines.models import ModelEntry, read_models_file
-from engines.onnx_runtime import OnnxRuntime
-from pipeline.errors import AppError, ModelFileError, OutputError, SettingsError, SourceError
-from pipeline.protocols import AgeEngine, EngineInfo
-from pipeline.types import AGE_BINS, AgeEstimate, Float32Array, Float64Array
-from training.calibrate import intervals, sharpened
-from training.crops import Scanner, chip_detector, find_landmarks, usual_landmarks
-from training.data import Pictures, Sample, read_names, select
+from pipeline.errors import AppError, OutputError
+from training.data import Sample, read_names, select
+from training.figures import Predictions, Report, predictions, report, share, table
 from training.labels import list_samples
-from training.ranges import RangeReport, range_report, range_table
+from training.likeness import FALSE_ACCEPTS, Likeness, likeness
+from training.locate import Located, estimate, locate
+from training.ranges import RangeHits, RangeReport, parse_ranges, range_hits, range_report, range_table
+from training.runtimes import ENGINES, open_engine
 from training.webcam import Webcam
 
-LAST_DECADE = 9
-"""People above 100 are too few for a group of their own."""
-
-RESAMPLES = 2000
-"""Bootstrap samples behind the 95 % interval of the mean absolute error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What a model said of n pictures, beside the truth.
-
-    Attributes:
-        age, truth: (n,) float32 years.
-        distribution: (n, 101) float32 probabilities of the ages 0 … 100.
-        male: (n,) float32 probability; male_truth: (n,) bool.
-        missed: number of pictures in which the detector found no face. Tight chips among them were cropped at the usual place and
-            are among the n; photos are not.
-    """
-
-    age: Float32Array
-    truth: Float32Array
-    distribution: Float32Array
-    male: Float32Array
-    male_truth: NDArray[np.bool_]
-    missed: int
+BAD_CAMERAS = {
+    "webcam_56": ("faces of 56 pixels, JPEG quality 50", Webcam(56, 50)),
+    "webcam_32": ("faces of 32 pixels", Webcam(32, 0)),
+}
+"""What a model is measured on beside the pictures as they are: a webcam across a desk, and across a room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decade:
-    """Errors of one decade of true age: number of pictures, mean absolute and mean signed error in years."""
-
-    n: int
-    mae: float
-    bias: float
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Accuracy on a set of pictures; errors in years, shares 0 … 1.
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Everything that was measured on one list of pictures.
 
     Attributes:
-        n: pictures.
-        mae, mae_ci: mean absolute error and its 95 % interval (bootstrap over pictures).
-        bias: mean of estimate − truth.
-        median: of the absolute error.
-        rmse: root of the mean squared error.
-        cs3, cs5: share of pictures with an absolute error of at most 3 and 5 years (cumulative score).
-        macro_mae: mean of the decades' errors: what a set with as many old as young people would show.
-        by_decade: "0-9" … "80-89", "90+" by true age.
-        gender_accuracy: share of pictures whose label the more probable gender is.
-        coverage90, width90: share of pictures whose true age lies within the 90 % interval, and its mean width in years.
-        missed: pictures in which no face was found.
+        exact, ranged: figures of the pictures labelled with ages and with ranges of ages; None where there are none.
+        said: the predictions behind `exact`.
+        cameras: the same pictures through bad cameras, by the keys of `BAD_CAMERAS`; exact labels, or else ranges.
+        likeness: of the face embedding; None where the model has none or it was not measured.
+        hits: exact ages judged by ranges that were asked for.
     """
 
-    n: int
-    mae: float
-    mae_ci: tuple[float, float]
-    bias: float
-    median: float
-    rmse: float
-    cs3: float
-    cs5: float
-    macro_mae: float
-    by_decade: dict[str, Decade]
-    gender_accuracy: float
-    coverage90: float
-    width90: float
-    missed: int
+    exact: Report | None
+    ranged: RangeReport | None
+    said: Predictions | None
+    cameras: dict[str, Report | RangeReport]
+    likeness: Likeness | None
+    hits: RangeHits | None = None
 
 
-def estimates(
-    engine: AgeEngine, detector: Scanner, samples: Sequence[Sample], webcam: Webcam | None = None
-) -> tuple[list[AgeEstimate | None], int]:
-    """Raw pictures → face → crop → age, as the program does it.
+def evaluate(
+    engine: FaceNetAgeEngine,
+    located: Located,
+    webcam: Webcam | None = None,
+    *,
+    cameras: Sequence[str] = (),
+    with_likeness: bool = False,
+    ranges: Sequence[tuple[int, int]] = (),
+) -> Evaluation:
+    """Measures an engine on located pictures.
 
     Args:
-        webcam: what the pictures are made into between detection and crop.
-
-    Returns:
-        One estimate for each picture, None for photos in which no face was found; and the number of pictures in which none was.
-
-    Raises:
-        SourceError: a picture cannot be read, or not one of them shows a face.
-    """
-    found: list[AgeEstimate | None] = []
-    missed = 0
-    with Pictures() as pictures:
-        for sample in samples:
-            picture = pictures.read(sample)
-            landmarks = find_landmarks(detector, sample, picture)
-            missed += landmarks is None
-            if landmarks is None and not sample.chip:
-                found.append(None)
-                continue
-            points = usual_landmarks(picture) if landmarks is None else landmarks
-            if webcam is not None:
-                picture, points = webcam.shoot(picture, points)
-            found += engine.estimate(picture, [points])
-    if all(estimate is None for estimate in found):
-        raise SourceError("no face was found in any of the pictures", "Check that they are photos of faces.")
-    return found, missed
-
-
-def predict(engine: AgeEngine, detector: Scanner, samples: Sequence[Sample], webcam: Webcam | None = None) -> Predictions:
-    """The estimates of pictures with exact labels, beside the truth.
+        webcam: what the pictures are made into before anything else.
+        cameras: keys of `BAD_CAMERAS` to measure beside them.
+        with_likeness: measure the face embedding too.
+        ranges: judge exact ages by these too.
 
     Raises:
-        SourceError: a picture cannot be read, or not one of them shows a face.
+        ModelFileError: FaceNet's own weights, for comparing embeddings with, are not installed.
     """
-    return predictions(samples, *estimates(engine, detector, samples, webcam))
-
-
-def predictions(samples: Sequence[Sample], found: Sequence[AgeEstimate | None], missed: int) -> Predictions:
-    """What `estimates` returned, beside the truth."""
-    pairs = [(sample, estimate) for sample, estimate in zip(samples, found, strict=True) if estimate is not None]
-    return Predictions(
-        np.array([estimate.years for _, estimate in pairs], np.float32),
-        np.array([sample.age for sample, _ in pairs], np.float32),
-        np.array([estimate.distribution for _, estimate in pairs], np.float32),
-        np.array([0.5 if estimate.male is None else estimate.male for _, estimate in pairs], np.float32),
-        np.array([sample.male is True for sample, _ in pairs]),
-        missed,
+    ranged, said = _split(engine, located, webcam)
+    exact = None if said is None else report(said)
+    bad: dict[str, Report | RangeReport] = {}
+    for key in cameras:
+        their_ranged, theirs = _split(engine, located, BAD_CAMERAS[key][1])
+        figures = their_ranged if theirs is None else report(theirs)
+        assert figures is not None  # located pictures are of one kind or the other
+        bad[key] = figures
+    return Evaluation(
+        exact,
+        ranged,
+        said,
+        bad,
+        likeness(engine, located) if with_likeness else None,
+        range_hits(said.age, said.truth, ranges) if ranges and said is not None else None,
     )
 
 
-def calibrated(predictions: Predictions, temperature: float) -> Predictions:
-    """The predictions as the program makes them with that temperature in models.toml."""
-    distribution = sharpened(predictions.distribution, temperature).astype(np.float32)
-    age = distribution @ np.arange(AGE_BINS, dtype=np.float32)
-    return replace(predictions, distribution=distribution, age=np.asarray(age, np.float32))
-
-
-def report(predictions: Predictions) -> Report:
-    """The figures of a set of predictions (at least one)."""
-    interval = intervals(predictions.distribution, predictions.truth)
-    error = (predictions.age - predictions.truth).astype(np.float64)
-    size = np.abs(error)
-    decades = np.minimum(predictions.truth // 10, LAST_DECADE).astype(int)
-    by_decade = {decade_name(d): _decade(error[decades == d]) for d in sorted(set(decades.tolist()))}
-    low, high = np.percentile(_bootstrap_means(size), [2.5, 97.5])
-    return Report(
-        n=len(error),
-        mae=float(size.mean()),
-        mae_ci=(float(low), float(high)),
-        bias=float(error.mean()),
-        median=float(np.median(size)),
-        rmse=float(np.sqrt((error**2).mean())),
-        cs3=float((size <= 3).mean()),
-        cs5=float((size <= 5).mean()),
-        macro_mae=float(np.mean([decade.mae for decade in by_decade.values()])),
-        by_decade=by_decade,
-        gender_accuracy=float(((predictions.male > 0.5) == predictions.male_truth).mean()),
-        coverage90=interval.coverage,
-        width90=interval.width,
-        missed=predictions.missed,
-    )
-
-
-def decade_name(decade: int) -> str:
-    return f"{10 * decade}+" if decade == LAST_DECADE else f"{10 * decade}-{10 * decade + 9}"
-
-
-def _decade(error: Float64Array) -> Decade:
-    return Decade(len(error), float(np.abs(error).mean()), float(error.mean()))
-
-
-def _bootstrap_means(values: Float64Array) -> Float64Array:
-    rng = np.random.default_rng(0)
-    return np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)])
-
-
-def table(figures: Report) -> str:
-    """The report for a terminal."""
-    low, high = figures.mae_ci
-    lines = [
-        f"n {figures.n}   MAE {figures.mae:.2f} (95 %: {low:.2f}–{high:.2f})   bias {figures.bias:+.2f}",
-        f"median {figures.median:.2f}   RMSE {figures.rmse:.2f}   within 3 / 5 years {figures.cs3:.1%} / {figures.cs5:.1%}",
-        f"mean of decades {figures.macro_mae:.2f}   gender {figures.gender_accuracy:.1%}   no face found in {figures.missed}",
-        f"90 % intervals hold {figures.coverage90:.1%}, mean width {figures.width90:.1f} years",
-        "   age      n    MAE   bias",
-    ]
-    lines += [f"{name:>7} {decade.n:6d} {decade.mae:6.2f} {decade.bias:+6.2f}" for name, decade in figures.by_decade.items()]
-    return "\n".join(lines)
+def _split(engine: FaceNetAgeEngine, located: Located, webcam: Webcam | None) -> tuple[RangeReport | None, Predictions | None]:
+    """The figures of pictures labelled with ranges, and the predictions of those labelled with ages."""
+    found = estimate(engine, located, webcam)
+    is_range = [sample.low != sample.high for sample in located.samples]
+    with_age = [not one for one in is_range]
+    ranged = said = None
+    if any(one is not None for one, own in zip(found, is_range, strict=True) if own):
+        part = located.of(is_range)
+        ranged = range_report(part.samples, [one for one, own in zip(found, is_range, strict=True) if own])
+    if any(one is not None for one, own in zip(found, with_age, strict=True) if own):
+        said = predictions(located.of(with_age), [one for one, own in zip(found, with_age, strict=True) if own])
+    return ranged, said
 
 
 def samples_of(data: Sequence[Path], val_list: Path | None) -> list[Sample]:
@@ -224,74 +116,123 @@ def samples_of(data: Sequence[Path], val_list: Path | None) -> list[Sample]:
     return list(samples) if val_list is None else select(samples, read_names(val_list))
 
 
-def open_engine(path: Path, threads: int, temperature: float = 1.0) -> FaceNetAgeEngine:
-    """The age engine over a model file, with its calibration where the models.toml beside it describes this very file.
+def text_of(found: Evaluation) -> str:
+    """All of it for a terminal."""
+    parts = [table(found.exact)] if found.exact else []
+    if found.hits:
+        hits = found.hits
+        in_words = "  ".join(f"{name} {one.accuracy:.0%}" for name, one in hits.by_range.items())
+        parts.append(
+            f"by ranges (n {hits.n}): in the right one {share(hits.accuracy)}, or a neighbour {share(hits.one_off)}\n{in_words}"
+        )
+    if found.ranged:
+        parts.append(range_table(found.ranged))
+    for key, figures in found.cameras.items():
+        parts.append(f"{BAD_CAMERAS[key][0]}: {one_line(figures)}")
+    if found.likeness:
+        parts.append(likeness_line(found.likeness))
+    return "\n".join(parts)
 
-    Args:
-        temperature: of files that models.toml does not know.
+
+def one_line(figures: Report | RangeReport) -> str:
+    """The main figures of either kind in words."""
+    if isinstance(figures, RangeReport):
+        return (
+            f"in the right one of {len(figures.by_range)} ranges {figures.accuracy:.1%}, or a neighbour {figures.one_off:.1%}; "
+            f"gender {share(figures.gender_accuracy)}"
+        )
+    low, high = figures.mae_ci
+    return f"MAE {figures.mae:.2f} ({low:.2f}–{high:.2f}), bias {figures.bias:+.2f}, gender {share(figures.gender_accuracy)}"
+
+
+def likeness_line(found: Likeness) -> str:
+    return (
+        f"face embedding (n {found.n}): median cosine to the original's {found.cosine:.3f}, of altered copies "
+        f"{found.cosine_altered:.3f}; copies accepted at {FALSE_ACCEPTS:.0%} false accepts {found.accepts:.1%}, "
+        f"by the original {found.accepts_original:.1%}"
+    )
+
+
+def as_json(found: Evaluation) -> dict[str, Any]:
+    """The figures as plain values: those of exact ages at the top, or of ranges where there are no exact ages; no NaN."""
+    top = found.exact or found.ranged
+    content: dict[str, Any] = {} if top is None else asdict(top)
+    if found.exact and found.ranged:
+        content["ranged"] = asdict(found.ranged)
+    if found.hits:
+        content |= {"range_accuracy": found.hits.accuracy, "ranges": asdict(found.hits)}
+    content |= {key: asdict(figures) for key, figures in found.cameras.items()}
+    if found.likeness:
+        content["identity"] = asdict(found.likeness)
+    cleaned: dict[str, Any] = _without_nan(content)
+    return cleaned
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Written aside and renamed.
 
     Raises:
-        ModelFileError: the file cannot be read or is no ONNX network.
+        OutputError: the file cannot be written.
     """
+    part = path.with_name(path.name + ".part")
     try:
-        data = path.read_bytes()
+        part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(part, path)
     except OSError as error:
-        raise ModelFileError(
-            f"The model file {path} cannot be read: {error.strerror}", "Check the path after --model."
-        ) from error
-    sha256 = hashlib.sha256(data).hexdigest()
-    known = read_models_file(path.parent).models.values() if (path.parent / "models.toml").exists() else ()
-    unknown = ModelEntry(
-        kind="age",
-        file=path.name,
-        sha256=sha256,
-        precision="fp32",
-        licence="",
-        origin="",
-        input_px=CROP_PX,
-        temperature=temperature,
-    )
-    entry = next((entry for entry in known if entry.sha256 == sha256), unknown)
-    info = EngineInfo("cpu", entry.precision, path.stem, "accuracy is measured on the CPU")
-    return FaceNetAgeEngine(OnnxRuntime(data, path.name, threads=threads), entry, info)
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --json.") from error
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Accuracy of an exported age model.")
-    parser.add_argument("--model", type=Path, required=True, help="ONNX file")
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Accuracy of an age model.")
+    parser.add_argument("--model", type=Path, required=True, help="ONNX file, or checkpoint.pt of training.train")
     parser.add_argument(
         "--data", type=Path, nargs="+", required=True, help="zip files or folders: UTKFace, or photos with labels.csv"
     )
     parser.add_argument("--val-list", type=Path, help="measure on these names only, one a line")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--face-px", type=int, default=0, help="simulate a webcam: shrink each face to this size; 0: as it is")
-    parser.add_argument("--jpeg", type=int, default=50, help="quality of the simulated webcam's pictures, 0: uncompressed")
+    parser.add_argument("--plots", type=Path, help="draw plots and one page with all of them into this folder")
+    parser.add_argument("--ranges", help="judge ages by ranges too, such as 0-2,4-6,8-13,15-20,25-32,38-43,48-53,60+")
+    parser.add_argument("--quick", action="store_true", help="leave out simulated webcams and the face embedding")
+    parser.add_argument("--face-px", type=int, default=0, help="simulate one webcam only: shrink each face to this size")
+    parser.add_argument("--jpeg", type=int, default=50, help="quality of that webcam's pictures, 0: uncompressed")
+    parser.add_argument("--engine", choices=ENGINES, default="cpu", help="what runs an ONNX file")
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
     cv2.setNumThreads(1)
     try:
+        ranges = parse_ranges(options.ranges) if options.ranges else ()
         samples = samples_of(options.data, options.val_list)
-        ranged = {sample.low != sample.high for sample in samples}
-        if len(ranged) > 1:
-            raise SettingsError("the data mix exact ages with ranges of ages", "Measure each set on its own.")
+        engine = open_engine(options.model, options.threads, engine=options.engine)
+        located = locate(samples, options.threads)
+        for name, reason in located.unreadable:
+            print(f"left out {name}: {reason}", file=sys.stderr)
         webcam = Webcam(options.face_px, options.jpeg) if options.face_px else None
-        found, missed = estimates(open_engine(options.model, options.threads), chip_detector(), samples, webcam)
-        figures = range_report(samples, found) if True in ranged else report(predictions(samples, found, missed))
-        print(range_table(figures) if isinstance(figures, RangeReport) else table(figures))
+        beside = () if options.quick or webcam else tuple(BAD_CAMERAS)
+        found = evaluate(
+            engine, located, webcam, cameras=beside, with_likeness=not options.quick and webcam is None, ranges=ranges
+        )
+        print(text_of(found))
         if options.json:
-            write_json(options.json, figures)
+            write_json(options.json, as_json(found))
+        if options.plots:
+            from training.evaluation_plots import write_plots  # noqa: PLC0415  (matplotlib takes its time)
+
+            print(f"plots: {write_plots(options.plots, found, options.model.name)}")
     except AppError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def write_json(path: Path, figures: Report | RangeReport) -> None:
-    """Raises: OutputError, the file cannot be written."""
-    try:
-        path.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --json.") from error
 
 
 if __name__ == "__main__":

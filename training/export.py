@@ -1,9 +1,10 @@
 """From a checkpoint to the files that the program ships:
 
-`python -m training.export CHECKPOINT --crops FOLDER --data FILES… --val-list FILE --out assets/models`
+`python -m training.export CHECKPOINT --crops FOLDER… --data FILES… --val-list FILE… --out assets/models`
 
 Writes the float16 and the int8 file, their entries in models.toml and MODEL_CARD.md. Each file is first compared with torch and
-measured on the validation pictures, from the raw picture on; a file that fails the comparison is not written.
+measured on the validation pictures, from the raw picture on; a file that fails the comparison is not written, and none is
+before all are measured.
 """
 
 from __future__ import annotations
@@ -25,27 +26,30 @@ from engines.align import CROP_PX
 from engines.models import ModelEntry, Precision
 from engines.onnx_runtime import OnnxRuntime
 from pipeline.errors import AppError, ModelFileError, OutputError
-from pipeline.types import AGE_BINS, Float32Array, UInt8Array
+from pipeline.types import AGE_BINS, UInt8Array
 from training.augment import centred
-from training.calibrate import cross_checked, fit_temperature
-from training.card import CARD_FILE, Calibration, Elsewhere, Measured, Parity, TrainingRun, model_card
-from training.checkpoint import load_averaged, read_checkpoint
-from training.crops import chip_detector
-from training.data import Sample
-from training.evaluate import calibrated, estimates, open_engine, predict, predictions, report, samples_of, table
+from training.calibrate import cross_checked, fit
+from training.card import CARD_FILE, Calibration, Elsewhere, Measured, Parity, model_card
+from training.checkpoint import load_averaged
+from training.evaluate import BAD_CAMERAS, evaluate, samples_of, text_of
+from training.figures import Report, calibrated, predictions, report, table
+from training.identity import EMBEDDING
+from training.likeness import Likeness, likeness
+from training.locate import Located, estimate, locate
 from training.mix import Mix, load_mix, split_rows
 from training.models_file import sha256_of, write_entry
-from training.onnx_files import export_float, halve, quantize, torch_ages
-from training.ranges import RangeReport, range_report, range_table
+from training.onnx_files import Said, export_float, halve, quantize, torch_says
+from training.run_facts import TrainingRun, run_facts
+from training.runtimes import open_engine
 from training.webcam import Webcam
 
 COMPARED, CALIBRATING = 200, 128
 """Crops to compare with torch on (of the validation list), and to learn the int8 ranges from (of the training crops)."""
 
-BATCH = 8
+FLOAT_CONVOLUTIONS = (1, 4, 6)
+"""Of the int8 file, tried in this order until it is near enough to torch: each takes a little more time at run time."""
 
-BAD_CAMERAS = (("faces of 56 pixels, JPEG quality 50", Webcam(56, 50)), ("faces of 32 pixels", Webcam(32, 0)))
-"""What the first file is measured on beside whole pictures: a webcam across a desk, and across a room."""
+BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +66,11 @@ class Target:
     largest_mean_years: float
     default_for: str
 
-    @property
-    def name(self) -> str:
-        return f"age-facenet-{self.precision}"
+    def named(self, backbone: str) -> str:
+        return f"age-{backbone.replace('.', '-')}-{self.precision}"
 
 
-TARGETS = (Target("fp16", 0.02, "gpu"), Target("int8", 0.3, "cpu"))
-
-
-def compare(model: bytes, name: str, crops: UInt8Array, expected: Float32Array) -> Parity:
-    """Ages of an ONNX file beside torch's, in years.
-
-    Args:
-        crops: (n, 160, 160, 3) uint8 RGB.
-        expected: (n,) torch's ages.
-    """
-    runtime = OnnxRuntime(model, name)
-    found = [runtime.run({"crops": crops[first : first + BATCH]})["age"] for first in range(0, len(crops), BATCH)]
-    delta = np.concatenate(found) @ np.arange(AGE_BINS) - expected
-    return Parity(len(crops), float(np.abs(delta).mean()), float(np.abs(delta).max()), float(delta.mean()))
-
-
-def write_onnx(checkpoint: Path, folder: Path, calibrating: UInt8Array) -> None:
-    """All of the targets' files, under their names, into a folder."""
-    net = load_averaged(checkpoint)
-    full = folder / "full.onnx"
-    export_float(net, full)
-    halve(full, folder / f"{TARGETS[0].name}.onnx")
-    quantize(full, folder / f"{TARGETS[1].name}.onnx", calibrating)
-
-
-def pick(mix: Mix, rows: NDArray[np.int64], count: int) -> UInt8Array:
-    """(count, 160, 160, 3) crops of some of the rows, the same ones every time."""
-    chosen = np.random.default_rng(0).choice(rows, min(count, len(rows)), replace=False)
-    return np.stack([centred(mix.pixels(row)) for row in chosen])
+TARGETS = (Target("fp16", 0.02, "gpu"), Target("int8", 0.15, "cpu"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,78 +92,116 @@ class Inputs:
     others: Sequence[tuple[str, Path, Path]] = ()
 
 
-def export(checkpoint: Path, inputs: Inputs, out: Path) -> None:
+def export(checkpoint: Path, inputs: Inputs, out: Path, full: Path | None = None) -> None:
     """Makes, checks, measures and writes the files.
+
+    Args:
+        full: where to write the float32 file too, which is not shipped.
 
     Raises:
         ModelFileError: a file is too far from torch.
         SourceError: checkpoint, crops or data cannot be read.
-        OutputError: the folder cannot be written.
+        OutputError: a folder cannot be written.
     """
+    threads = torch.get_num_threads()
     mix = load_mix(inputs.crops)
     train_rows, val_rows = split_rows(mix, inputs.val_lists)
-    samples = samples_of(inputs.data, inputs.val_lists[0])
+    net = load_averaged(checkpoint)
+    run = run_facts(checkpoint, len(train_rows), inputs.sets)
+    names = [target.named(net.spec.backbone) for target in TARGETS]
     compared = pick(mix, val_rows, COMPARED)
-    expected = torch_ages(load_averaged(checkpoint), compared)
-    measured: list[Measured] = []
+    expected = torch_says(net, compared)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_onnx(checkpoint, folder, pick(mix, train_rows, CALIBRATING))
-        for target in TARGETS:
-            path = folder / f"{target.name}.onnx"
-            parity = compare(path.read_bytes(), target.name, compared, expected)
-            size_mb = path.stat().st_size / 1e6
-            print(f"{target.name}: {size_mb:.1f} MB, off torch by {parity.mean:.4f} years, at most {parity.max:.3f}")
-            if parity.mean > target.largest_mean_years:
-                raise ModelFileError(
-                    f"{target.name} is {parity.mean:.3f} years off torch in the mean, allowed are {target.largest_mean_years}",
-                    "Nothing was written. Calibrate on other crops, or leave more layers in float.",
-                )
-            said = predict(open_engine(path, torch.get_num_threads()), chip_detector(), samples)
-            calibration = Calibration(
-                fit_temperature(said.distribution, said.truth), cross_checked(said.distribution, said.truth)
-            )
-            figures = report(calibrated(said, calibration.temperature))
-            print(f"{table(figures)}\ntemperature {calibration.temperature}", flush=True)
-            measured.append(Measured(target.name, target.precision, path.stat().st_size, parity, calibration, figures))
-        elsewhere = _elsewhere(folder / f"{TARGETS[0].name}.onnx", measured[0].calibration.temperature, samples, inputs.others)
-        run = _run(checkpoint, len(train_rows), inputs.sets)
+        float32 = Path(name) / "full.onnx"
+        files = [Path(name) / f"{one}.onnx" for one in names]
+        export_float(net, float32)
+        halve(float32, files[0])
+        parities = [compare(files[0].read_bytes(), names[0], compared, expected)]
+        _check(files[0], TARGETS[0], parities[0])
+        for left in FLOAT_CONVOLUTIONS:
+            quantize(float32, files[1], pick(mix, train_rows, CALIBRATING), left, Path(name) / "ranges.json")
+            parity = compare(files[1].read_bytes(), names[1], compared, expected)
+            print(f"int8 with the first {left} convolutions in float: off torch by {parity.mean:.4f} years", flush=True)
+            if parity.mean <= TARGETS[1].largest_mean_years:
+                break
+        _check(files[1], TARGETS[1], parity)
+        parities.append(parity)
+
+        located = locate(samples_of(inputs.data, inputs.val_lists[0]), threads)
+        measured = [
+            _measure(file, target, parity, located, threads)
+            for file, target, parity in zip(files, TARGETS, parities, strict=True)
+        ]
+        elsewhere, like = _elsewhere(files[0], measured[0].calibration, located, inputs.others, threads)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            for target, result in zip(TARGETS, measured, strict=True):
-                _publish(folder / f"{target.name}.onnx", out, target, result, run)
-            card = model_card(run, measured, elsewhere)
-            (out / CARD_FILE).write_text(card, encoding="utf-8")
+            for file, target, result in zip(files, TARGETS, measured, strict=True):
+                _publish(file, out, target, result, run)
+            _replace(out / CARD_FILE, model_card(run, measured, elsewhere, like).encode())
+            if full is not None:
+                _replace(full, float32.read_bytes())
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error}", "Choose another folder with --out.") from error
 
 
-def _elsewhere(
-    model: Path, temperature: float, samples: Sequence[Sample], others: Sequence[tuple[str, Path, Path]]
-) -> list[Elsewhere]:
-    """What one file makes of the validation pictures through bad cameras, and of other sets."""
-    engine, detector = open_engine(model, torch.get_num_threads(), temperature), chip_detector()
-    found = [Elsewhere(f"the same, {title}", report(predict(engine, detector, samples, webcam))) for title, webcam in BAD_CAMERAS]
-    for title, data, val_list in others:
-        theirs = samples_of([data], val_list)
-        estimated, missed = estimates(engine, detector, theirs)
-        ranged = any(sample.low != sample.high for sample in theirs)
-        figures = range_report(theirs, estimated) if ranged else report(predictions(theirs, estimated, missed))
-        found.append(Elsewhere(title, figures))
-    for one in found:
-        print(
-            f"{one.title}:\n{range_table(one.figures) if isinstance(one.figures, RangeReport) else table(one.figures)}",
-            flush=True,
+def pick(mix: Mix, rows: NDArray[np.int64], count: int) -> UInt8Array:
+    """(count, 160, 160, 3) crops of some of the rows, the same ones every time."""
+    chosen = np.random.default_rng(0).choice(rows, min(count, len(rows)), replace=False)
+    return np.stack([centred(mix.pixels(row)) for row in chosen])
+
+
+def compare(model: bytes, name: str, crops: UInt8Array, expected: Said) -> Parity:
+    """What an ONNX file says of crops, (n, 160, 160, 3) uint8 RGB, beside what torch says of them."""
+    runtime = OnnxRuntime(model, name)
+    found = [runtime.run({"crops": crops[first : first + BATCH]}) for first in range(0, len(crops), BATCH)]
+    delta = np.concatenate([one["age"] for one in found]) @ np.arange(AGE_BINS) - expected.years
+    cosine = None
+    if expected.identity is not None:
+        own = np.concatenate([one["identity"] for one in found])
+        cosine = float(np.median((own * expected.identity).sum(axis=1)))
+    return Parity(len(crops), float(np.abs(delta).mean()), float(np.abs(delta).max()), float(delta.mean()), cosine)
+
+
+def _check(file: Path, target: Target, parity: Parity) -> None:
+    text = f"{file.stem}: {file.stat().st_size / 1e6:.1f} MB, off torch by {parity.mean:.4f} years, at most {parity.max:.3f}"
+    print(text + (f"; cosine of embeddings {parity.cosine:.4f}" if parity.cosine is not None else ""), flush=True)
+    if parity.mean > target.largest_mean_years:
+        raise ModelFileError(
+            f"{file.stem} is {parity.mean:.3f} years off torch in the mean, allowed are {target.largest_mean_years}",
+            "Nothing was written. Calibrate on other crops, or leave more layers in float.",
         )
-    return found
+
+
+def _measure(file: Path, target: Target, parity: Parity, located: Located, threads: int) -> Measured:
+    said = predictions(located, estimate(open_engine(file, threads), located))
+    found = fit(said.distribution, said.truth)
+    calibration = Calibration(found, cross_checked(said.distribution, said.truth))
+    figures = report(calibrated(said, found))
+    print(f"{table(figures)}\ntemperature {found.temperature}, years · {found.slope} {found.offset:+}", flush=True)
+    return Measured(file.stem, target.precision, file.stat().st_size, parity, calibration, figures)
+
+
+def _elsewhere(
+    file: Path, calibration: Calibration, located: Located, others: Sequence[tuple[str, Path, Path]], threads: int
+) -> tuple[list[Elsewhere], Likeness | None]:
+    """What one file makes of the validation pictures through bad cameras, and of other sets; and its face embedding."""
+    engine = open_engine(file, threads, fit=calibration.fit)
+
+    def through(webcam: Webcam) -> Report:
+        return report(predictions(located, estimate(engine, located, webcam)))
+
+    found = [Elsewhere(f"the same, {title}", through(webcam)) for title, webcam in BAD_CAMERAS.values()]
+    for title, data, val_list in others:
+        theirs = evaluate(engine, locate(samples_of([data], val_list), threads))
+        print(f"{title}:\n{text_of(theirs)}", flush=True)
+        found += [Elsewhere(title, figures) for figures in (theirs.exact, theirs.ranged) if figures is not None]
+    return found, likeness(engine, located)
 
 
 def _publish(file: Path, out: Path, target: Target, result: Measured, run: TrainingRun) -> None:
     """Moves a finished file into place and describes it in models.toml."""
-    part = out / f"{file.name}.part"
-    part.write_bytes(file.read_bytes())
-    os.replace(part, out / file.name)
-    figures = result.figures
+    _replace(out / file.name, file.read_bytes())
+    figures, held = result.figures, result.calibration
     entry = ModelEntry(
         kind="age",
         file=file.name,
@@ -198,35 +211,33 @@ def _publish(file: Path, out: Path, target: Target, result: Measured, run: Train
         origin="python -m training.export",
         input_px=CROP_PX,
         bins=AGE_BINS,
-        temperature=result.calibration.temperature,
+        temperature=held.fit.temperature,
+        slope=held.fit.slope,
+        offset=held.fit.offset,
+        identity=EMBEDDING if run.spec.identity else 0,
         training_data=run.data,
         accuracy={
             "utkface_val_n": figures.n,
             "utkface_val_mae": round(figures.mae, 3),
             "utkface_val_bias": round(figures.bias, 3),
             "utkface_val_cs5": round(figures.cs5, 4),
-            "utkface_val_gender": round(figures.gender_accuracy, 4),
-            "utkface_val_coverage90": round(result.calibration.expected.coverage, 4),
-            "utkface_val_width90": round(result.calibration.expected.width, 2),
+            "utkface_val_macro_mae": round(figures.macro_mae, 3),
+            **({} if np.isnan(figures.gender_accuracy) else {"utkface_val_gender": round(figures.gender_accuracy, 4)}),
+            "utkface_val_coverage90": round(held.expected.coverage, 4),
+            "utkface_val_width90": round(held.expected.width, 2),
         },
     )
-    write_entry(out, target.name, entry, target.default_for)
+    write_entry(out, file.stem, entry, target.default_for)
 
 
-def _run(checkpoint: Path, training_pictures: int, sets: Sequence[str]) -> TrainingRun:
-    state = read_checkpoint(checkpoint)
-    position, options = state["position"], state["options"]
-    steps = -(-training_pictures // int(options["batch"]))
-    return TrainingRun(
-        pictures=training_pictures,
-        passes=position["epoch"] + position["step"] / steps,
-        minutes=position["elapsed_s"] / 60,
-        batch=int(options["batch"]),
-        whole=options["train_stem"] == "True",
-        sets=tuple(sets),
-        earlier_minutes=float(options.get("earlier_minutes", 0)),
-        balance=float(options.get("balance", 1)),
-    )
+def _replace(path: Path, content: bytes) -> None:
+    """Written aside and renamed."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -240,12 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--also", nargs=3, action="append", default=[], metavar=("TITLE", "DATA", "LIST"), help="measure on this set too"
     )
     parser.add_argument("--out", type=Path, default=Path("assets/models"))
+    parser.add_argument("--fp32", type=Path, metavar="FILE", help="write the float32 graph there too; it is not shipped")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     try:
         others = [(title, Path(data), Path(val_list)) for title, data, val_list in options.also]
         inputs = Inputs(options.crops, options.data, options.val_list, options.sets, others)
-        export(options.checkpoint, inputs, options.out)
+        export(options.checkpoint, inputs, options.out, options.fp32)
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

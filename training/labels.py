@@ -1,6 +1,7 @@
-"""Photos with a labels.csv beside them: `file,age[,gender]` or `file,age_range[,gender]`, in a zip file or folder.
+"""Photos with a labels.csv beside them: `file,age` or `file,age_range`, with `gender` and `person` if known; zip file or folder.
 
-All-Age-Faces and FairFace come so here; `file_name` and `real_age`, the columns of APPA-REAL, are understood as well.
+All-Age-Faces and FairFace come so here; `file_name` and `real_age`, the columns of APPA-REAL, are understood as well. Where
+pictures of one person have the same `person`, splits keep them together. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -14,31 +15,32 @@ from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile
 
 from pipeline.errors import SourceError
-from training.data import OLDEST, Listing, Sample, list_utkface, members, picture_members
+from training.data import Listing, Sample, list_named, members, picture_members
+from training.names import OLDEST
 
 LABELS_FILE = "labels.csv"
 
-_FILE, _AGE, _RANGE, _GENDER = ("file", "file_name"), ("age", "real_age"), ("age_range",), ("gender",)
+_FILE, _AGE, _RANGE, _GENDER, _PERSON = ("file", "file_name"), ("age", "real_age"), ("age_range",), ("gender",), ("person",)
 _MALE = {"m": True, "male": True, "f": False, "female": False}
 _CLOSED = re.compile(r"(\d{1,3})\s*[-–]\s*(\d{1,3})")
 _OPEN = re.compile(r"(\d{1,3})\s*\+")
 
 
 def list_samples(archives: Iterable[Path]) -> Listing:
-    """The pictures of zip files and folders of either kind: with a labels.csv, or with UTKFace's names.
+    """The pictures of zip files and folders of either kind: with a labels.csv, or with labels in the names.
 
     Raises:
         SourceError: an archive is missing or damaged, its labels.csv lacks a column, or there is not one labelled picture.
     """
     listings: list[Listing] = []
-    utkface: list[Path] = []
+    named: list[Path] = []
     for archive in archives:
         if any(PurePosixPath(member).name == LABELS_FILE for member in members(archive)):
             listings.append(list_labelled(archive))
         else:
-            utkface.append(archive)
-    if utkface or not listings:
-        listings.append(list_utkface(utkface))
+            named.append(archive)
+    if named or not listings:
+        listings.append(list_named(named))
     return Listing(
         tuple(sample for listing in listings for sample in listing.samples),
         tuple(skipped for listing in listings for skipped in listing.skipped),
@@ -55,8 +57,7 @@ def list_labelled(archive: Path) -> Listing:
     if len(tables) != 1:
         raise SourceError(f"{archive} holds {len(tables)} files {LABELS_FILE}, not one", f"Keep one {LABELS_FILE} per data set.")
     table = PurePosixPath(tables[0])
-    rows = csv.DictReader(io.StringIO(_text(archive, str(table)), newline=""))
-    columns = _columns(rows.fieldnames or (), f"{table} in {archive}")
+    columns, rows = _table(archive, table)
     there = set(picture_members(archive))
     samples: dict[str, Sample] = {}
     skipped: list[tuple[str, str]] = []
@@ -73,7 +74,8 @@ def list_labelled(archive: Path) -> Listing:
             skipped.append((name, f'"{label}" is no {"range of ages" if columns.is_range else "age"} from 0 to {OLDEST}'))
         else:
             male = _MALE.get((row[columns.gender] or "").strip().lower()) if columns.gender else None
-            samples[name] = Sample(name, *years, male, archive, member, chip=False)
+            person = (row[columns.person] or "").strip() or None if columns.person else None
+            samples[name] = Sample(name, *years, male, archive, member, chip=False, person=person)
     labelled = {sample.member for sample in samples.values()} | {str(table.parent / name) for name, _ in skipped}
     skipped += [(PurePosixPath(member).name, f"no row in {LABELS_FILE}") for member in sorted(there - labelled)]
     if not samples:
@@ -110,6 +112,16 @@ class _Columns:
     label: str
     is_range: bool
     gender: str | None
+    person: str | None
+
+
+def _table(archive: Path, table: PurePosixPath) -> tuple[_Columns, list[dict[str, str | None]]]:
+    reader = csv.DictReader(io.StringIO(_text(archive, str(table)), newline=""))
+    try:
+        columns = _columns(reader.fieldnames or (), f"{table} in {archive}")
+        return columns, [dict(row) for row in reader]
+    except csv.Error as error:
+        raise SourceError(f"{table} in {archive} is no table: {error}", "Save it as comma-separated UTF-8 text.") from error
 
 
 def _columns(names: Sequence[str], where: str) -> _Columns:
@@ -121,7 +133,8 @@ def _columns(names: Sequence[str], where: str) -> _Columns:
             f"{where} has the columns {', '.join(names) or '(none)'}, but none named {wanted}",
             "Its first line must be file,age,gender or file,age_range,gender; gender may be left out.",
         )
-    return _Columns(file, label, label in _RANGE, next((name for name in _GENDER if name in names), None))
+    gender = next((name for name in _GENDER if name in names), None)
+    return _Columns(file, label, label in _RANGE, gender, next((name for name in _PERSON if name in names), None))
 
 
 def _text(archive: Path, member: str) -> str:

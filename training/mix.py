@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.errors import SourceError
 from pipeline.types import AGE_BINS, Float32Array, Float64Array, UInt8Array
 from training.crops import Crops, load_crops
 from training.data import read_names
+from training.duplicates import copies_of, crop_thumbnails
 
 DENSITY_SIGMA = 2.0
 """Years: the histogram's own spikes at round ages are no reason to see their neighbours more often."""
@@ -80,10 +82,10 @@ def load_mix(folders: Sequence[Path]) -> Mix:
 
 
 def split_rows(mix: Mix, val_lists: Sequence[Path]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows to validate on.
+    """Rows to train on and rows to validate on. Copies of validation pictures, in whichever set, are in neither.
 
     Raises:
-        SourceError: a list cannot be read, or names pictures that have no crop.
+        SourceError: a list cannot be read, names pictures that have no crop, or leaves none to train on.
     """
     held_back = np.zeros(len(mix), np.bool_)
     for path in val_lists:
@@ -94,25 +96,41 @@ def split_rows(mix: Mix, val_lists: Sequence[Path]) -> tuple[NDArray[np.int64], 
                 f"{len(names) - int(listed.sum())} pictures of {path} have no crop", "Make the crops of all data files."
             )
         held_back |= listed
-    return np.flatnonzero(~held_back), np.flatnonzero(held_back)
+    train_rows, val_rows = np.flatnonzero(~held_back), np.flatnonzero(held_back)
+    if len(train_rows) and len(val_rows):
+        thumbs = np.concatenate([crop_thumbnails(crops) for crops in mix.sets])
+        leaks = copies_of(thumbs[train_rows], thumbs[val_rows])
+        if leaks.any():
+            print(f"{int(leaks.sum())} crops are copies of validation pictures and left out of training")
+        train_rows = train_rows[~leaks]
+    if not len(train_rows):
+        raise SourceError("the lists leave no picture to train on", "Give lists that hold back a part of the crops.")
+    return train_rows, val_rows
 
 
-def corrected(mix: Mix, path: Path, rows: NDArray[np.int64]) -> Mix:
-    """The mix with the labels of a corrections file (`name,age`, as `training.duplicates` writes it) in the given rows.
+def corrected(mix: Mix, path: Path, rows: NDArray[np.int64]) -> tuple[Mix, NDArray[np.int64]]:
+    """The mix with the labels of a corrections file in the given rows, and the rows that remain.
+
+    Args:
+        path: `name,age`, as `training.duplicates` writes it; a picture whose age is empty is left out.
 
     Raises:
         SourceError: the file cannot be read.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            ages = {row["name"]: float(row["age"]) for row in csv.DictReader(file)}
+            ages = {row["name"]: float(row["age"] or "nan") for row in csv.DictReader(file)}
     except (OSError, KeyError, ValueError) as error:
         raise SourceError(f"the corrections {path} cannot be read: {error}", "Give a file with the columns name,age.") from error
     age, low, high = mix.age.copy(), mix.low.copy(), mix.high.copy()
+    kept = []
     for row in rows:
-        if (years := ages.get(str(mix.names[row]))) is not None:
+        years = ages.get(str(mix.names[row]))
+        if years is not None and not math.isnan(years):
             age[row] = low[row] = high[row] = years
-    return replace(mix, age=age, low=low, high=high)
+        if years is None or not math.isnan(years):
+            kept.append(row)
+    return replace(mix, age=age, low=low, high=high), np.array(kept, np.int64)
 
 
 def sampling_weights(mix: Mix, rows: NDArray[np.int64], by_set: Sequence[float], cap: float) -> Float64Array:
@@ -123,7 +141,16 @@ def sampling_weights(mix: Mix, rows: NDArray[np.int64], by_set: Sequence[float],
 
     Args:
         by_set: a factor for each set.
+
+    Raises:
+        SourceError: a set has no row left to train on.
     """
+    present = np.bincount(mix.part[rows], minlength=len(mix.sets))
+    if not present.all():
+        empty = mix.titles[int(present.argmin())]
+        raise SourceError(
+            f"of the set {empty} no picture is left to train on", "Leave the set out, or hold back and correct away fewer."
+        )
     weights = np.asarray(by_set, np.float64)[mix.part[rows]]
     low = mix.low[rows].round().astype(int).clip(0, AGE_BINS - 1)
     high = np.minimum(mix.high[rows], np.where(mix.high[rows] >= AGE_BINS, low + OPEN_RANGE, AGE_BINS))

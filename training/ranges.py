@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.types import AGE_BINS, AgeEstimate
-from training.data import OLDEST, Sample
+from pipeline.errors import SettingsError
+from pipeline.types import AGE_BINS, AgeEstimate, Float32Array
+from training.data import Sample
+from training.labels import parse_range
+from training.names import OLDEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,63 @@ def range_report(samples: Sequence[Sample], estimates: Sequence[AgeEstimate | No
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RangeHits:
+    """Exact ages judged by ranges, as projects with age classes report it.
+
+    Attributes:
+        n: pictures whose true age lies in one of the ranges.
+        accuracy: share of them whose estimate is nearest to the same range.
+        one_off: the same, with the neighbouring ranges counted as right.
+        by_range: "0-2" … "60+".
+    """
+
+    n: int
+    accuracy: float
+    one_off: float
+    by_range: dict[str, RangeFigures]
+
+
+def range_hits(years: Float32Array, truth: Float32Array, ranges: Sequence[tuple[int, int]]) -> RangeHits:
+    """How often (n,) estimates fall into the range of the (n,) true ages; between two ranges, the nearer one counts."""
+    lows, highs = np.array([low for low, _ in ranges]), np.array([high for _, high in ranges])
+
+    def place(ages: Float32Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        whole = np.round(ages)[:, None]
+        away = np.maximum(lows - whole, 0) + np.maximum(whole - highs, 0)
+        return away.argmin(axis=1), away.min(axis=1) == 0
+
+    right, inside = place(truth)
+    said = place(years)[0]
+    right, said = right[inside], said[inside]
+    hit = said == right
+    by_range = {
+        range_name(low, high): RangeFigures(int((right == i).sum()), float(hit[right == i].mean()))
+        for i, (low, high) in enumerate(ranges)
+        if (right == i).any()
+    }
+    if not len(right):
+        return RangeHits(0, float("nan"), float("nan"), by_range)
+    return RangeHits(len(right), float(hit.mean()), float((np.abs(said - right) <= 1).mean()), by_range)
+
+
+def parse_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """ "0-2,4-6,60+" as ranges of years, in order.
+
+    Raises:
+        SettingsError: not ranges, or they overlap.
+    """
+    ranges = [parse_range(part.strip()) for part in text.split(",")]
+    hint = "Give them like 0-2,4-6,8-13,15-20,25-32,38-43,48-53,60+."
+    if None in ranges:
+        raise SettingsError(f'"{text}" are no ranges of ages', hint)
+    ordered = sorted(one for one in ranges if one is not None)
+    for (_, high), (low, _) in pairwise(ordered):
+        if low <= high:
+            raise SettingsError(f'the ranges "{text}" overlap at {low}', hint)
+    return tuple(ordered)
+
+
 def range_name(low: int, high: int) -> str:
     return f"{low}+" if high >= OLDEST else f"{low}-{high}"
 
@@ -87,7 +149,8 @@ def range_table(figures: RangeReport) -> str:
     lines = [
         f"n {figures.n}   no face found in {figures.missed} more   in the right one of {len(figures.by_range)} ranges "
         f"{figures.accuracy:.1%} (by probability {figures.most_probable:.1%}; or a neighbour {figures.one_off:.1%})",
-        f"mean distance from the range {figures.outside_years:.2f} years   gender {figures.gender_accuracy:.1%}",
+        f"mean distance from the range {figures.outside_years:.2f} years   gender "
+        + ("not known" if np.isnan(figures.gender_accuracy) else f"{figures.gender_accuracy:.1%}"),
         "   age      n  right",
     ]
     lines += [f"{name:>7} {one.n:6d} {one.accuracy:6.1%}" for name, one in figures.by_range.items()]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.types import AGE_BINS, Float32Array
-from training.calibrate import cross_checked, fit_temperature, intervals, sharpened
+from training.calibrate import Fit, cross_checked, fit, fit_line, fit_temperature, intervals, sharpened
 
 AGES = np.arange(AGE_BINS)
 
@@ -46,3 +46,28 @@ def test_older_than_the_last_bin_counts_as_the_last() -> None:
     oldest = np.zeros((1, AGE_BINS), np.float32)
     oldest[0, 100] = 1
     assert intervals(oldest, np.array([110], np.float32)).coverage == 1
+
+
+def test_the_line_undoes_a_wrong_scale() -> None:
+    years = np.linspace(5, 90, 400)
+    truth = (1.2 * years - 4 + np.random.default_rng(0).laplace(0, 1, 400)).clip(0).astype(np.float32)
+    slope, offset = fit_line(years, truth)
+    assert slope == pytest.approx(1.2, abs=0.01)
+    assert offset == pytest.approx(-4, abs=0.5)
+
+
+def test_a_line_is_taken_only_where_it_helps() -> None:
+    distributions, _ = people(2000, 5.0, 5.0)
+    right = distributions @ AGES  # seen from the estimates, no line is better than they are
+    truth = np.round(right + np.random.default_rng(1).normal(0, 5, 2000)).clip(0).astype(np.float32)
+    assert (fit(distributions, truth).slope, fit(distributions, truth).offset) == (1, 0)
+    found = fit(distributions, truth - 6)
+    assert found.slope * 50 + found.offset == pytest.approx(44, abs=0.7)
+    held = intervals(found.applied(distributions), truth - 6)
+    assert held.coverage == pytest.approx(0.9, abs=0.01)
+    assert cross_checked(distributions, truth - 6).coverage == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_fit_that_changes_nothing_changes_nothing() -> None:
+    distributions, _ = people(20, 5.0, 5.0)
+    np.testing.assert_allclose(Fit().applied(distributions), distributions, atol=1e-6)

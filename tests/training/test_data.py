@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import cv2
 import numpy as np
 import pytest
 
 from pipeline.errors import SourceError
-from training.data import Pictures, list_utkface, read_names, select
+from training.data import Pictures, list_named, read_names, select, skip_report
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -30,7 +30,7 @@ def make_zip(path: Path, files: dict[str, bytes]) -> Path:
 
 def test_labels_come_from_names(tmp_path: Path) -> None:
     archive = make_zip(tmp_path / "a.zip", {f"utkface/{GOOD}": picture(), "utkface/1_0_0_2017.jpg": picture()})
-    young, older = list_utkface([archive]).samples
+    young, older = list_named([archive]).samples
     assert (young.age, young.male) == (1, True)
     assert (older.age, older.male, older.name) == (34, False, GOOD)
 
@@ -45,7 +45,7 @@ def test_labels_come_from_names(tmp_path: Path) -> None:
     ],
 )
 def test_malformed_names_are_reported_and_skipped(tmp_path: Path, name: str, reason: str) -> None:
-    listing = list_utkface([make_zip(tmp_path / "a.zip", {name: picture(), GOOD: picture()})])
+    listing = list_named([make_zip(tmp_path / "a.zip", {name: picture(), GOOD: picture()})])
     assert [sample.name for sample in listing.samples] == [GOOD]
     assert listing.skipped[0][0] == name
     assert reason in listing.skipped[0][1]
@@ -53,8 +53,28 @@ def test_malformed_names_are_reported_and_skipped(tmp_path: Path, name: str, rea
 
 def test_sloppy_dates_keep_their_labels(tmp_path: Path) -> None:
     names = ["24_0_1_20170116220224657 .jpg.chip.jpg", "55_0_0_20170116232725357jpg.chip.jpg"]
-    listing = list_utkface([make_zip(tmp_path / "a.zip", {name: picture() for name in names})])
+    listing = list_named([make_zip(tmp_path / "a.zip", {name: picture() for name in names})])
     assert [sample.age for sample in listing.samples] == [24, 55]
+
+
+def test_skipped_files_are_counted_by_reason(tmp_path: Path) -> None:
+    names = ["1_1824-11-20_2010.jpg", "2_1824-11-20_2010.jpg", "holiday.jpg", GOOD]
+    skipped = list_named([make_zip(tmp_path / "a.zip", {name: picture() for name in names})]).skipped
+    first, second = skip_report(skipped, most=1)
+    assert first == "2 skipped: an age of 185 is impossible: born 1824-11-20, photographed 2010 (1_1824-11-20_2010.jpg, …)"
+    assert second.startswith("1 skipped: the name is not")
+
+
+def test_damaged_members_are_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr(GOOD, bytes(range(256)) * 40)
+    data = bytearray(path.read_bytes())
+    start = data.index(GOOD.encode()) + len(GOOD)
+    data[start : start + 40] = bytes(40)
+    path.write_bytes(bytes(data))
+    with Pictures() as pictures, pytest.raises(SourceError, match="cannot be read"):
+        pictures.read(list_named([path]).samples[0])
 
 
 def test_folder_and_zip_give_the_same_picture_and_none_twice(tmp_path: Path) -> None:
@@ -63,9 +83,9 @@ def test_folder_and_zip_give_the_same_picture_and_none_twice(tmp_path: Path) -> 
     (folder / GOOD).write_bytes(picture())
     (folder / "notes.txt").write_text("not a picture")
     archive = make_zip(tmp_path / "a.zip", {GOOD: picture()})
-    from_folder = list_utkface([tmp_path / "folder"]).samples
-    from_zip = list_utkface([archive]).samples
-    assert len(list_utkface([tmp_path / "folder", archive]).samples) == 1
+    from_folder = list_named([tmp_path / "folder"]).samples
+    from_zip = list_named([archive]).samples
+    assert len(list_named([tmp_path / "folder", archive]).samples) == 1
     with Pictures() as pictures:
         np.testing.assert_array_equal(pictures.read(from_folder[0]), pictures.read(from_zip[0]))
         assert pictures.read(from_zip[0]).shape == (20, 30, 3)
@@ -73,7 +93,7 @@ def test_folder_and_zip_give_the_same_picture_and_none_twice(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture"])
 def test_broken_picture_names_the_file(tmp_path: Path, data: bytes) -> None:
-    sample = list_utkface([make_zip(tmp_path / "a.zip", {GOOD: data})]).samples[0]
+    sample = list_named([make_zip(tmp_path / "a.zip", {GOOD: data})]).samples[0]
     with Pictures() as pictures, pytest.raises(SourceError, match="34_1_2_20170112213500903"):
         pictures.read(sample)
 
@@ -83,16 +103,16 @@ def test_broken_archive_is_one_clear_error(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "broken.zip"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"broken\.zip is neither a folder nor a zip file"):
-        list_utkface([path])
+        list_named([path])
 
 
 def test_nothing_labelled_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no labelled picture"):
-        list_utkface([tmp_path])
+        list_named([tmp_path])
 
 
 def test_selection_must_be_complete(tmp_path: Path) -> None:
-    samples = list_utkface([make_zip(tmp_path / "a.zip", {GOOD: picture()})]).samples
+    samples = list_named([make_zip(tmp_path / "a.zip", {GOOD: picture()})]).samples
     names = tmp_path / "val.txt"
     names.write_text(f"{GOOD}\nother.jpg\n")
     assert read_names(names) == {GOOD, "other.jpg"}
@@ -104,7 +124,7 @@ def test_selection_must_be_complete(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (SHARED / "utkface-1.zip").exists(), reason="UTKFace is not beside the repository")
 def test_the_real_files() -> None:
-    listing = list_utkface([SHARED / "utkface-1.zip", SHARED / "utkface-2.zip"])
+    listing = list_named([SHARED / "utkface-1.zip", SHARED / "utkface-2.zip"])
     assert len(listing.samples) == 18732
     assert len(listing.skipped) == 3
     held_back = select(listing.samples, read_names(SHARED / "utkface_val.txt"))

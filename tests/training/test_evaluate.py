@@ -10,7 +10,10 @@ import pytest
 
 from pipeline.errors import ModelFileError, OutputError
 from pipeline.types import AGE_BINS, Float32Array
-from training.evaluate import Predictions, calibrated, main, open_engine, report, table, write_json
+from training.calibrate import Fit
+from training.evaluate import Evaluation, as_json, main, write_json
+from training.figures import Predictions, calibrated, report, table
+from training.runtimes import open_engine
 
 
 def predictions(truth: list[float], error: list[float], male: list[float], male_truth: list[bool]) -> Predictions:
@@ -61,13 +64,14 @@ def test_interval_covers_the_mean_and_narrows_with_n() -> None:
 def test_table_and_json_tell_the_same(tmp_path: Path) -> None:
     figures = report(predictions([20, 30], [2, -4], [0.9, 0.1], [True, False]))
     assert "MAE 3.00" in table(figures)
-    write_json(tmp_path / "figures.json", figures)
+    content = as_json(Evaluation(figures, None, None, {}, None))
+    write_json(tmp_path / "figures.json", content)
     written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert written["mae"] == pytest.approx(3)
     assert written["by_decade"]["20-29"] == {"n": 1, "mae": 2.0, "bias": 2.0}
     assert len(written["mae_ci"]) == 2
     with pytest.raises(OutputError, match="cannot be written"):
-        write_json(tmp_path / "none" / "figures.json", figures)
+        write_json(tmp_path / "none" / "figures.json", content)
 
 
 def test_broken_model_is_one_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +86,7 @@ def test_broken_model_is_one_clear_error(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_calibrated_predictions_are_sharper_and_their_ages_follow() -> None:
     before = predictions([40, 40], [6, 1], [0.9, 0.9], [True, True])
-    after = calibrated(before, 0.25)
+    after = calibrated(before, Fit(0.25))
     assert (report(before).coverage90, report(after).coverage90) == pytest.approx((1.0, 0.5))
     assert report(after).width90 == pytest.approx(report(before).width90 / 2, rel=0.02)
     np.testing.assert_allclose(after.age, [46, 41], atol=0.01)

@@ -57,6 +57,19 @@ def test_zip_and_folder_give_the_same_samples(tmp_path: Path) -> None:
         pictures.read(listing.samples[2])
 
 
+def test_persons_and_other_columns(tmp_path: Path) -> None:
+    table = "file,age,person,camera\na.jpg,7,p1,x\nb.jpg,9,,y\n"
+    assert [sample.person for sample in list_labelled(make_zip(tmp_path / "a.zip", table, "a.jpg", "b.jpg")).samples] == [
+        "p1",
+        None,
+    ]
+
+
+def test_a_table_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is no table"):
+        list_labelled(make_zip(tmp_path / "a.zip", 'file,age\na.jpg,"' + "x" * 200_000 + '"\n', "a.jpg"))
+
+
 def test_ranges_without_gender(tmp_path: Path) -> None:
     samples = list_labelled(make_zip(tmp_path / "a.zip", "file,age_range\na.jpg,70+\nb.jpg,3-9\n", "a.jpg", "b.jpg")).samples
     assert [(s.low, s.high, s.male) for s in samples] == [(70, 120, None), (3, 9, None)]

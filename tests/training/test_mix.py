@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.errors import SettingsError, SourceError
 from training.crops import STORED_PX
+from training.duplicates import THUMBNAILS_FILE
 from training.mix import Mix, corrected, draw, load_mix, sampling_weights, split_rows
-from training.train import parse, train
+from training.options import parse
+from training.train import train
 
 HEADER = "name,age,male,found,low,high"
 
@@ -55,15 +58,49 @@ def test_lists_of_several_sets_are_held_back_together(mix: Mix, tmp_path: Path) 
     assert (train_rows.tolist(), val_rows.tolist()) == ([0, 3], [1, 2, 4])
 
 
+def test_copies_of_validation_pictures_are_left_out_of_training_in_every_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [write_set(tmp_path / "one", ["a.jpg,20,1,1,20,20", "b.jpg,30,0,1,30,30"])]
+    folders.append(write_set(tmp_path / "two", ["c.jpg,20,1,1,20,20", "d.jpg,30,0,1,30,30"]))
+    first, second, copy, third = (
+        cv2.resize(np.random.default_rng(seed).integers(0, 255, (12, 12, 3), np.uint8), (STORED_PX, STORED_PX))
+        for seed in (0, 1, 0, 2)
+    )
+    np.save(folders[0] / "crops.npy", np.stack([first, second]))
+    np.save(folders[1] / "crops.npy", np.stack([(copy * 0.8).astype(np.uint8), third]))
+    (tmp_path / "val.txt").write_text("a.jpg\n")
+    for _ in range(2):  # the second time from the thumbnails beside the crops
+        train_rows, val_rows = split_rows(load_mix(folders), [tmp_path / "val.txt"])
+        assert (train_rows.tolist(), val_rows.tolist()) == ([1, 3], [0])
+        assert "1 crops are copies of validation pictures" in capsys.readouterr().out
+        assert (folders[1] / THUMBNAILS_FILE).exists()
+    (folders[1] / THUMBNAILS_FILE).write_bytes(b"cut short")
+    assert split_rows(load_mix(folders), [tmp_path / "val.txt"])[0].tolist() == [1, 3]
+
+
+def test_nothing_left_to_train_on_is_an_error(mix: Mix, tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text("\n".join(mix.names.tolist()))
+    with pytest.raises(SourceError, match="no picture to train on"):
+        split_rows(mix, [tmp_path / "all.txt"])
+    with pytest.raises(SourceError, match="of the set new no picture is left"):
+        sampling_weights(mix, np.array([0, 1]), (1.0, 1.0), cap=1)
+
+
 def test_corrections_reach_the_given_rows_only(mix: Mix, tmp_path: Path) -> None:
     path = tmp_path / "corrections.csv"
     path.write_text("name,age\na.jpg,26.50\nb.jpg,60\nunknown.jpg,3\n")
-    new = corrected(mix, path, np.array([0, 2]))
+    new, rows = corrected(mix, path, np.array([0, 2]))
+    assert rows.tolist() == [0, 2]
     assert new.age.tolist() == [26.5, 30, 24.5, 95, 8]
     assert (new.low[0], new.high[0]) == (26.5, 26.5)
     assert mix.age[0] == 20
     path.write_text("name;age\n")
-    assert corrected(mix, path, np.array([0])).age.tolist() == mix.age.tolist()
+    assert corrected(mix, path, np.array([0]))[0].age.tolist() == mix.age.tolist()
+    path.write_text("name,age\na.jpg,\n")
+    unchanged, rows = corrected(mix, path, np.array([0, 2]))
+    assert rows.tolist() == [2]
+    assert unchanged.age.tolist() == mix.age.tolist()
     path.write_text("name,age\na.jpg,x\n")
     with pytest.raises(SourceError, match=r"the corrections .* cannot be read"):
         corrected(mix, path, np.array([0]))

@@ -11,7 +11,8 @@ import pytest
 
 from engines.align import CROP_PX, TEMPLATE, align
 from pipeline.types import AGE_BINS, AgeEstimate
-from training.data import OLDEST, Sample
+from training.data import Sample
+from training.names import OLDEST
 from training.ranges import range_report, range_table
 from training.webcam import Webcam
 

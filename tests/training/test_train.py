@@ -17,12 +17,20 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from pipeline.errors import OutputError, SourceError
-from training.checkpoint import Learner, Position, load_averaged, read_checkpoint
+from training.augment import centred
+from training.batch import Batch, as_input, batch_of
+from training.checkpoint import Learner, Position, load_averaged, load_exported, read_checkpoint
 from training.crops import STORED_PX
+from training.fleet import Fleet
+from training.identity import teacher_embeddings
 from training.loss import label_distribution
 from training.mix import load_mix, split_rows
 from training.model import AgeNet, expected_age
-from training.train import Options, batch_of, cycle_progress, main, one_cycle, train, train_step
+from training.onnx_files import export_float, halve
+from training.options import Options
+from training.schedule import cycle_progress, one_cycle
+from training.step import train_step
+from training.train import main, train
 
 
 def write_crops(folder: Path, count: int) -> Path:
@@ -41,7 +49,7 @@ def write_crops(folder: Path, count: int) -> Path:
 def options(tmp_path: Path) -> Iterator[Options]:
     (tmp_path / "val.txt").write_text("0.jpg\n1.jpg\n")
     crops = write_crops(tmp_path / "crops", 6)
-    yield Options((crops,), (tmp_path / "val.txt",), tmp_path / "run", 1, 0.0, 2, 0, 0, False, False, print_every=1)
+    yield Options((crops,), (tmp_path / "val.txt",), tmp_path / "run", epochs=1, batch=2, print_every=1)
     for folder in tmp_path.iterdir():  # checkpoints are large, and pytest keeps the folders of three sessions
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -84,16 +92,76 @@ def test_progress_follows_steps_or_the_clock(options: Options) -> None:
 def test_steps_learn(options: Options) -> None:
     torch.manual_seed(0)
     model = AgeNet().to(memory_format=torch.channels_last)
-    model.freeze_stem()
+    model.choose_trained("body")
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 3e-4)
     learner = Learner(model, AveragedModel(model), optimizer)
     mix = load_mix(options.crops)
     rows = np.arange(2)
     frozen = model.trunk.conv2d_4a.conv.weight.clone()
-    batch = batch_of(mix, rows, np.random.default_rng(0))
-    losses = [train_step(learner, batch, mix, rows)[0] for _ in range(6)]
+    batch = Batch.of(mix, rows, batch_of(mix, rows, np.random.default_rng(0)))
+    alone = Fleet(torch.device("cpu"))
+    losses = [train_step(learner, model, batch, options, alone).loss for _ in range(6)]
     assert losses[-1] < 0.75 * losses[0]
     torch.testing.assert_close(model.trunk.conv2d_4a.conv.weight, frozen, rtol=0, atol=0)
+
+
+def test_mixing_keeps_the_larger_share_and_leaves_the_others_whole(options: Options) -> None:
+    mix = load_mix(options.crops)
+    rows = np.arange(6)
+    batch = Batch.of(mix, rows, batch_of(mix, rows, np.random.default_rng(0)))
+    assert batch.mixed(0, np.random.default_rng(0)) is batch
+    mixed = batch.mixed(0.5, np.random.default_rng(3))
+    whole = mixed.share == 1
+    assert 0 < int(whole.sum()) < 6
+    assert float(mixed.share.min()) >= 0.5
+    torch.testing.assert_close(mixed.pixels[whole], batch.pixels[whole])
+    i = int((~whole).nonzero()[0])
+    blend = mixed.share[i] * batch.pixels[i] + (1 - mixed.share[i]) * batch.pixels[mixed.other[i]]
+    torch.testing.assert_close(mixed.pixels[i], blend)
+
+
+def test_dropped_blocks_change_training_passes_only() -> None:
+    torch.manual_seed(0)
+    net = AgeNet().eval()
+    net.set_drop_path(1.0)
+    pixels = torch.rand(2, 3, 160, 160) * 255
+    with torch.no_grad():
+        first, again = net(pixels), net(pixels)
+        net.trunk.repeat_3.train()
+        torch.testing.assert_close(first.age, again.age)
+        assert float((net(pixels).age - first.age).abs().max()) > 1e-3
+
+
+def test_the_embedding_begins_as_facenets_own_and_is_kept(options: Options) -> None:
+    options = replace(options, identity=5.0, batch=3)
+    checkpoint = train(options, threading.Event())
+    net = load_averaged(checkpoint)
+    crops = load_mix(options.crops).sets[0]
+    teacher = torch.from_numpy(teacher_embeddings(options.crops[0], crops))
+    assert (options.crops[0] / "identity.npy").exists()
+    pixels = as_input(np.stack([centred(picture) for picture in crops.pixels]))
+    with torch.no_grad():
+        fresh = AgeNet().eval()(pixels).identity
+        assert float((fresh * teacher).sum(dim=1).min()) > 0.999
+        assert float((net(pixels).identity * teacher).sum(dim=1).min()) > 0.8
+    with (options.out / "history.csv").open(encoding="utf-8") as file:
+        assert 0.8 < float(list(csv.DictReader(file))[-1]["val_identity"]) <= 1
+
+
+def test_a_run_may_begin_at_an_exported_file(options: Options, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = AgeNet().eval()
+    export_float(net, tmp_path / "full.onnx")
+    halve(tmp_path / "full.onnx", tmp_path / "half.onnx")
+    pixels = torch.rand(2, 3, 160, 160) * 255
+    with torch.no_grad():
+        torch.testing.assert_close(load_exported(tmp_path / "full.onnx")[0](pixels).age, net(pixels).age, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(load_exported(tmp_path / "half.onnx")[0](pixels).age, net(pixels).age, rtol=0, atol=0.05)
+    options = replace(options, init=tmp_path / "half.onnx", identity=5.0, epochs=1)
+    assert train(options, threading.Event()).exists()
+    (tmp_path / "half.onnx").write_bytes(b"no network")
+    with pytest.raises(SourceError, match=r"cannot be read|another network"):
+        load_exported(tmp_path / "half.onnx")
 
 
 def test_a_stopped_run_goes_on_as_if_never_stopped(options: Options) -> None:

@@ -1,0 +1,158 @@
+"""What was found among labelled pictures: copies, doubtful labels, pictures of no use; and what training shall do about it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data import Listing, Sample, skip_report
+from training.duplicates import groups
+from training.files import whole_text
+from training.scan import Scan
+from training.suspects import Judged
+
+TOO_FAR_YEARS = 20
+"""Copies whose labels differ by more are left out: their mean is nobody's age."""
+
+SURELY_YEARS, SURELY_SPREADS = 35.0, 4.0
+"""A label is left out if other people's pictures contradict it by both. Less doubtful ones are listed only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """Everything that was found.
+
+    Attributes:
+        scan: what each picture is like.
+        titles, part: names of the sets, and which of them each picture is from.
+        skipped: files without a label, with the reason.
+        held_back: (n,) which pictures the validation lists name.
+        pairs: (k, 2) rows that show one photograph.
+        group: (n,) copies have the same.
+        judged: what other pictures say about the labels; None where that was not asked for, or cannot be.
+        corrections: name → age (None: leave out) and why.
+    """
+
+    scan: Scan
+    titles: tuple[str, ...]
+    part: NDArray[np.int64]
+    skipped: tuple[tuple[str, str], ...]
+    held_back: NDArray[np.bool_]
+    pairs: NDArray[np.int64]
+    group: NDArray[np.int64]
+    judged: Judged | None
+    corrections: dict[str, tuple[float | None, str]]
+
+    @property
+    def contradicting(self) -> NDArray[np.int64]:
+        """The pairs with different labels, the furthest apart first."""
+        ages = np.array([sample.age for sample in self.scan.samples])
+        differ = np.abs(ages[self.pairs[:, 0]] - ages[self.pairs[:, 1]])
+        order = np.argsort(-differ, kind="stable")
+        return np.asarray(self.pairs[order[differ[order] > 0]], np.int64)
+
+    @property
+    def exact(self) -> int:
+        """How many of the pairs agree in every pixel."""
+        digests = self.scan.digests
+        return sum(digests[a] == digests[b] for a, b in self.pairs)
+
+
+def analyse(found: Scan, sets: Mapping[str, Listing], val: set[str], judged: Judged | None, pairs: NDArray[np.int64]) -> Findings:
+    """Puts together what the scan and the judging have found."""
+    part = np.repeat(np.arange(len(sets)), [len(listing.samples) for listing in sets.values()])
+    group = groups(len(found.samples), pairs)
+    return Findings(
+        found,
+        tuple(sets),
+        part,
+        tuple(skipped for listing in sets.values() for skipped in listing.skipped),
+        np.array([sample.name in val for sample in found.samples], np.bool_),
+        pairs,
+        group,
+        judged,
+        corrections_of(found, group, judged),
+    )
+
+
+def corrections_of(found: Scan, group: NDArray[np.int64], judged: Judged | None) -> dict[str, tuple[float | None, str]]:
+    """Name → age to train on, None to leave it out; and why."""
+    fixed: dict[str, tuple[float | None, str]] = {}
+    if judged is not None:
+        off, spreads = np.abs(judged.off), np.abs(judged.spreads)
+        for row in np.flatnonzero((off >= SURELY_YEARS) & (spreads >= SURELY_SPREADS)):
+            fixed[found.samples[row].name] = (None, f"other people's pictures say {judged.predicted[row]:.0f}")
+    copies: dict[int, list[Sample]] = {}
+    for sample, number in zip(found.samples, group.tolist(), strict=True):
+        if sample.low == sample.high:
+            copies.setdefault(number, []).append(sample)
+    for some in copies.values():
+        ages = [sample.age for sample in some]
+        if len(set(ages)) > 1:
+            far = max(ages) - min(ages) > TOO_FAR_YEARS
+            reason = f"{len(ages)} copies of {min(ages):.0f} to {max(ages):.0f} years"
+            fixed |= {sample.name: (None if far else float(np.mean(ages)), reason) for sample in some}
+    for i, sample in enumerate(found.samples):
+        if not found.readable[i]:
+            fixed[sample.name] = (None, "cannot be read")
+        elif not found.faces[i] and not sample.chip:
+            fixed[sample.name] = (None, "no face")
+    return fixed
+
+
+def write_tables(out: Path, found: Findings) -> None:
+    """corrections.csv and anomalies.csv.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    with whole_text(out / "corrections.csv") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "age", "reason"))
+        for name, (age, reason) in sorted(found.corrections.items()):
+            writer.writerow((name, "" if age is None else f"{age:.2f}", reason))
+    samples = found.scan.samples
+    with whole_text(out / "anomalies.csv") as file:
+        writer = csv.writer(file)
+        writer.writerow(("kind", "name", "detail"))
+        writer.writerows(("label", name, reason) for name, reason in found.skipped)
+        for row in np.flatnonzero(~found.scan.readable):
+            writer.writerow(("unreadable", samples[row].name, found.scan.reasons[row]))
+        for row in np.flatnonzero(found.scan.readable & (found.scan.faces != 1)):
+            writer.writerow(("faces", samples[row].name, int(found.scan.faces[row])))
+        for a, b in found.pairs:
+            writer.writerow(("copy", samples[a].name, samples[b].name))
+        for row in found.judged.suspects() if found.judged is not None else ():
+            assert found.judged is not None
+            writer.writerow(("suspect", samples[row].name, f"others say {found.judged.predicted[row]:.0f}"))
+
+
+def summary(found: Findings) -> list[str]:
+    """The findings in a few lines."""
+    faces, readable = found.scan.faces, found.scan.readable
+    lines = [f"{len(found.scan.samples)} labelled pictures in {len(found.titles)} sets: {', '.join(found.titles)}"]
+    lines += skip_report(found.skipped)
+    none, several = int((faces == 0).sum()), int((faces > 1).sum())
+    lines.append(f"{int((~readable).sum())} cannot be read; no face found in {none}, several in {several}")
+    contradicting = found.contradicting
+    ages = np.array([sample.age for sample in found.scan.samples])
+    far = int((np.abs(ages[contradicting[:, 0]] - ages[contradicting[:, 1]]) >= 5).sum())
+    lines.append(
+        f"{len(found.pairs)} pairs of copies ({found.exact} exact), {len(contradicting)} with different ages, "
+        f"{far} by five years or more"
+    )
+    if found.judged is None:
+        lines.append("labels were not judged by predictions")
+    else:
+        lines.append(
+            f"{len(found.judged.suspects())} labels are likely wrong: far from predictions that have not seen them "
+            f"(their mean error is {found.judged.mae:.1f} years)"
+        )
+    left_out = sum(age is None for age, _ in found.corrections.values())
+    lines.append(f"corrections: {len(found.corrections) - left_out} labels changed, {left_out} pictures left out")
+    return lines
