@@ -1,4 +1,4 @@
-"""The window's actions with their shortcuts and icons, and the menus and the toolbar that offer them."""
+"""The window's actions with their shortcuts and icons, and the toolbar that offers some."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QObject, QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QColor, QKeySequence
-from PySide6.QtWidgets import QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtGui import QAction, QColor, QKeySequence
+from PySide6.QtWidgets import QSizePolicy, QToolBar, QToolButton, QWidget
 
 from ui.source_menu import CameraMenu
 from ui.theme import Appearance, tinted_icon
@@ -31,16 +31,20 @@ class Actions(QObject):
         self.camera_menu = camera_menu
         camera_menu.menuAction().setToolTip("Choose a camera")
         standard = QKeySequence.StandardKey
-        self.open_file = self._action("&Open film or picture…", "film", QKeySequence(standard.Open), "Open")
-        self.open_folder = self._action("Open &folder of pictures…", "folder", QKeySequence("Ctrl+Shift+O"))
-        self.open_stream = self._action("Open &network stream…", "network", QKeySequence("Ctrl+L"))
-        self.demo = self._action("Play the &demo", "demo", QKeySequence("Ctrl+D"), "Demo")
-        self.run = self._action("Start", "start", QKeySequence(Qt.Key.Key_Space))
-        self.export = self._action("&Export CSV…", "export", QKeySequence("Ctrl+E"), "Export CSV")
-        self.quit = self._action("&Quit", "", QKeySequence("Ctrl+Q"))
-        self.about = self._action("&About AgeLens", "about")
+        self.open_file = self.make("&Open film or picture…", "film", QKeySequence(standard.Open), "Open")
+        self.open_folder = self.make("Open &folder of pictures…", "folder", QKeySequence("Ctrl+Shift+O"))
+        self.open_stream = self.make("Open &network stream…", "network", QKeySequence("Ctrl+L"))
+        self.demo = self.make("Play the &demo", "demo", QKeySequence("Ctrl+D"), "Demo")
+        self.run = self.make("Start", "start", QKeySequence("Ctrl+Return"))
+        self.export = self.make("&Export…", "export", QKeySequence("Ctrl+E"), "Export")
+        self.quit = self.make("&Quit", "", QKeySequence("Ctrl+Q"))
+        self.timings = self.make("&Timings over the picture")
+        self.timings.setShortcuts([QKeySequence(Qt.Key.Key_F12), QKeySequence(Qt.Key.Key_I)])
+        self.timings.setToolTip(_tool_tip(self.timings))
+        self.timings.setCheckable(True)
+        self.about = self.make("&About AgeLens", "about")
         self.appearances = {
-            choice: self._action(text, "")
+            choice: self.make(text, "")
             for choice, text in (
                 (Appearance.SYSTEM, "As the &system"),
                 (Appearance.LIGHT, "&Light"),
@@ -48,40 +52,53 @@ class Actions(QObject):
             )
         }
 
+    def make(
+        self,
+        text: str,
+        icon: str = "",
+        shortcut: QKeySequence | None = None,
+        icon_text: str = "",
+        owner: QWidget | None = None,
+    ) -> QAction:
+        """A new action of the window, which works by its shortcut wherever it is; for controls to add to their menus.
+
+        Args:
+            icon: name of one of our own icons; drawn in the colour of text.
+            icon_text: shorter text for the toolbar.
+            owner: widget to which the action belongs, in place of the window.
+        """
+        action = QAction(text, self)
+        if shortcut is not None:
+            action.setShortcut(shortcut)
+        if icon_text:
+            action.setIconText(icon_text)
+        action.setToolTip(_tool_tip(action))
+        if icon:
+            self._icons.append((action, icon))
+            self._tint(action, icon)
+        (owner or self._window).addAction(action)
+        return action
+
     def show_running(self, running: bool, enabled: bool) -> None:
         """Makes the run action say Stop while something runs, else Start."""
-        self.run.setText("&Stop" if running else "&Start")
-        self.run.setToolTip(_tool_tip(self.run))
+        self.show_as(self.run, "S&top" if running else "S&tart", "stop" if running else "start")
         self.run.setEnabled(enabled)
-        self._icons = [(action, name) for action, name in self._icons if action is not self.run]
-        self._icons.append((self.run, "stop" if running else "start"))
-        self._tint(*self._icons[-1])
+
+    def show_as(self, action: QAction, text: str, icon: str) -> None:
+        """Gives an action another text and icon."""
+        if action.text() == text:
+            return
+        action.setText(text)
+        action.setToolTip(_tool_tip(action))
+        self._icons = [(other, name) for other, name in self._icons if other is not action]
+        self._icons.append((action, icon))
+        self._tint(action, icon)
 
     def tint(self, color: QColor) -> None:
         """Draws all icons in the colour of the text around them."""
         self._color = color
         for action, name in self._icons:
             self._tint(action, name)
-
-    def fill_menu_bar(self, bar: QMenuBar) -> None:
-        """Source, View, Help."""
-        source = bar.addMenu("&Source")
-        source.addActions([self.open_file, self.open_folder])
-        source.addMenu(self.camera_menu)
-        source.addActions([self.open_stream, self.demo])
-        source.addSeparator()
-        source.addAction(self.run)
-        source.addSeparator()
-        source.addAction(self.export)
-        source.addSeparator()
-        source.addAction(self.quit)
-        appearance = bar.addMenu("&View").addMenu("&Appearance")
-        group = QActionGroup(self)
-        for action in self.appearances.values():
-            action.setCheckable(True)
-            group.addAction(action)
-            appearance.addAction(action)
-        bar.addMenu("&Help").addAction(self.about)
 
     def make_toolbar(self) -> QToolBar:
         """What is used all the time."""
@@ -111,18 +128,6 @@ class Actions(QObject):
         self.appearances[chosen].setChecked(True)
         for choice, action in self.appearances.items():
             action.triggered.connect(partial(_call_without_checked, choose, choice))
-
-    def _action(self, text: str, icon: str, shortcut: QKeySequence | None = None, icon_text: str = "") -> QAction:
-        action = QAction(text, self)
-        if shortcut is not None:
-            action.setShortcut(shortcut)
-        if icon_text:
-            action.setIconText(icon_text)
-        action.setToolTip(_tool_tip(action))
-        if icon:
-            self._icons.append((action, icon))
-        self._window.addAction(action)
-        return action
 
     def _tint(self, action: QAction, name: str) -> None:
         if self._color.isValid():

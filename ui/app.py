@@ -18,8 +18,10 @@ from PySide6.QtCore import QObject, QSettings, QSocketNotifier, Qt, QTimer, Sign
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from pipeline.errors import AppError
 from pipeline.protocols import FrameAnalyzer
 from pipeline.settings import Settings
+from pipeline.settings_file import SettingsStore
 from pipeline.sources import list_cameras, open_source
 from pipeline.store import default_path
 from ui.main_window import MainWindow, Services
@@ -30,19 +32,24 @@ _log = logging.getLogger(__name__)
 
 def run_window(
     initial_source: str | None,
-    open_analyzer: Callable[[], AbstractContextManager[FrameAnalyzer]],
-    settings: Settings,
+    open_analyzer: Callable[[Settings], AbstractContextManager[FrameAnalyzer]],
+    store: SettingsStore,
     log_path: Path | None,
     app_version: str = "",
+    *,
+    problem: AppError | None = None,
+    script: Callable[[MainWindow], object] | None = None,
 ) -> int:
     """Shows the window until it is closed.
 
     Args:
         initial_source: opened at once; None greets.
-        open_analyzer: called in the analysis thread, once per run.
-        settings: written to the log, and of the view.
+        open_analyzer: called in the analysis thread, once per run, with the settings in force.
+        store: the settings.
         log_path: of the session log; None takes the user's.
         app_version: for the log and the About box.
+        problem: shown at once: the window is there all the same.
+        script: drives the window in place of a person, to measure it or to take pictures of it.
 
     Returns:
         The exit code of the process.
@@ -58,15 +65,21 @@ def run_window(
     application.setDesktopFileName("agelens")
     application.setWindowIcon(program_icon())
     services = Services(
-        open_source=lambda spec, stop: open_source(spec, stop, settings.source),
-        open_analyzer=open_analyzer,
+        open_source=lambda spec, stop: open_source(spec, stop, store.current.source),
+        open_analyzer=lambda: open_analyzer(store.current),
         list_cameras=list_cameras,
         log_path=log_path or default_path(),
         app_version=app_version,
     )
-    window = MainWindow(services, settings, user_preferences(), Theme(application))
+    window = MainWindow(services, store, user_preferences(), Theme(application))
     with unexpected_errors_shown(window.show_error), signals_close(window.close):
         window.show()
+        if problem is not None:
+            window.show_error(problem)
+        if script is not None:
+            script(window)
+        else:
+            window.help.show_notice_once()
         if initial_source is not None:
             # Once the event loop runs: the window is there before anything is opened.
             QTimer.singleShot(0, lambda: window.open_source(initial_source))

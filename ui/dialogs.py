@@ -1,12 +1,9 @@
-"""The small dialogs: an error in two lines, the address of a stream, about the program. None of them blocks."""
+"""The small dialogs: an error in two lines, the address of a stream. None of them blocks."""
 
 from __future__ import annotations
 
-import re
-import traceback
-
-from PySide6.QtCore import Qt, Signal, qVersion
-from PySide6.QtGui import QFontDatabase, QIcon
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -20,57 +17,32 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pipeline.errors import AppError
-from ui.theme import program_icon
+from ui.parts import TEXT_WIDTH_PX, fit_height, paragraph, without_icons
+from ui.report import error_details, error_lines
 
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://")
-TEXT_WIDTH_PX = 460
 ICON_PX = 40
-ABOUT_ICON_PX = 64
 
-UNEXPECTED_MESSAGE = "Something in AgeLens went wrong that should not have."
-UNEXPECTED_HINT = "What was recorded is saved. Try again; if it happens again, please report it with the details."
-
-PRIVACY = (
-    "Everything stays on this computer. AgeLens opens no network connection but to a camera whose address you enter, "
-    "and sends nothing to anybody. Pictures are kept in memory only, and are gone when you stop. "
-    "The log holds numbers: times, places in the picture, ages. It holds no pictures, and nothing that identifies anybody. "
-    "An estimated age is an estimate: no basis for decisions about a person."
-)
-
-
-def error_lines(error: BaseException) -> tuple[str, str]:
-    """What happened, and what to do."""
-    if isinstance(error, AppError):
-        return error.message, error.hint
-    return UNEXPECTED_MESSAGE, UNEXPECTED_HINT
-
-
-def error_details(error: BaseException) -> str:
-    """For a report: the chain of causes, and for a bug where it happened; without passwords of addresses."""
-    if isinstance(error, AppError):
-        lines = []
-        link: BaseException | None = error
-        while link is not None:
-            lines.append(f"{type(link).__name__}: {link}")
-            link = link.__cause__ or link.__context__
-        text = "\ncaused by ".join(lines)
-    else:
-        text = "".join(traceback.format_exception(error))
-    return re.sub(r"://[^/@\s]+@", "://", text)
+COPY = "&Copy report"
+COPIED_MS = 2500
+"""How long the button says that the report was copied."""
 
 
 class ErrorDialog(QDialog):
-    """What happened and what to do, and technical details for those who ask."""
+    """What happened and what to do, technical details for those who ask, and a report to pass on.
 
-    def __init__(self, error: BaseException, parent: QWidget | None = None) -> None:
+    Args:
+        report: copied by one click, see `ui.report.error_report`; empty offers none.
+    """
+
+    def __init__(self, error: BaseException, parent: QWidget | None = None, report: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle("AgeLens")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         message, hint = error_lines(error)
-        self.message_label = _text(message, Qt.TextFormat.PlainText)
+        self.message_label = paragraph(message, Qt.TextFormat.PlainText)
         self.message_label.setStyleSheet("font-weight: 600")
-        self.hint_label = _text(hint, Qt.TextFormat.PlainText)
+        self.hint_label = paragraph(hint, Qt.TextFormat.PlainText)
         icon = QLabel()
         icon.setPixmap(self.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning).pixmap(ICON_PX, ICON_PX))
 
@@ -86,6 +58,13 @@ class ErrorDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.addButton(self._toggle, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.reject)
+        self._report = report
+        self.copy_button = QPushButton(COPY)
+        self.copy_button.setToolTip("Copies what happened and on what system; no names of files, people or this computer")
+        self.copy_button.setAutoDefault(False)
+        self.copy_button.clicked.connect(self._copy)
+        if report:
+            buttons.addButton(self.copy_button, QDialogButtonBox.ButtonRole.ActionRole)
         close = buttons.button(QDialogButtonBox.StandardButton.Close)
         close.setDefault(True)
         self._toggle.setAutoDefault(False)
@@ -103,8 +82,14 @@ class ErrorDialog(QDialog):
         layout.setSpacing(18)
         layout.addLayout(top)
         layout.addWidget(self._details)
-        layout.addWidget(_without_icons(buttons))
+        layout.addWidget(without_icons(buttons))
+        fit_height(self)
         close.setFocus()
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._report)
+        self.copy_button.setText("Copied")
+        QTimer.singleShot(COPIED_MS, self.copy_button, lambda: self.copy_button.setText(COPY))
 
     def _show_details(self, shown: bool) -> None:
         self._details.setVisible(shown)
@@ -127,7 +112,7 @@ class StreamDialog(QDialog):
         self.address.setMinimumWidth(TEXT_WIDTH_PX)
         label = QLabel("&Address of the camera")
         label.setBuddy(self.address)
-        note = _text("RTSP, or MJPEG over HTTP. A user name and password may be part of the address; they are never logged.")
+        note = paragraph("RTSP, or MJPEG over HTTP. A user name and password may be part of the address; they are never logged.")
         note.setObjectName("welcomeText")
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel)
         self._buttons.accepted.connect(self._accept)
@@ -140,7 +125,7 @@ class StreamDialog(QDialog):
         layout.addWidget(self.address)
         layout.addWidget(note)
         layout.addSpacing(8)
-        layout.addWidget(_without_icons(self._buttons))
+        layout.addWidget(without_icons(self._buttons))
         self._check()
 
     def _check(self) -> None:
@@ -151,56 +136,3 @@ class StreamDialog(QDialog):
     def _accept(self) -> None:
         self.chosen.emit(self.address.text().strip())
         self.accept()
-
-
-class AboutDialog(QDialog):
-    """What the program is, what runs, and what happens to pictures of people.
-
-    Args:
-        version: of the program.
-        engine: one sentence about what runs; empty before anything ran.
-        log: where the log is.
-    """
-
-    def __init__(self, version: str, engine: str, log: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("About AgeLens")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        icon = QLabel()
-        icon.setPixmap(program_icon().pixmap(ABOUT_ICON_PX, ABOUT_ICON_PX))
-        title = QLabel(f"AgeLens {version}".strip())
-        title.setObjectName("welcomeTitle")
-        heading = QHBoxLayout()
-        heading.setSpacing(16)
-        heading.addWidget(icon)
-        heading.addWidget(title, 1)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(26, 24, 26, 18)
-        layout.setSpacing(14)
-        layout.addLayout(heading)
-        layout.addWidget(_text("Finds every face of a camera or a film, follows it and estimates its age."))
-        layout.addWidget(_text(f"<b>Privacy.</b> {PRIVACY}"))
-        if engine:
-            layout.addWidget(_text(f"<b>Engine.</b> {engine}"))
-        layout.addWidget(_text(f"<b>Log.</b> {log}"))
-        layout.addWidget(_text(f"Free software under the MIT licence. Made with Qt {qVersion()}."))
-        layout.addWidget(_without_icons(buttons))
-
-
-def _without_icons(buttons: QDialogButtonBox) -> QDialogButtonBox:
-    # Fusion puts its own icons on standard buttons, which match nothing else here.
-    for button in buttons.buttons():
-        button.setIcon(QIcon())
-    return buttons
-
-
-def _text(text: str, form: Qt.TextFormat = Qt.TextFormat.AutoText) -> QLabel:
-    label = QLabel(text)
-    # Errors name files, and a file may be called "<b>".
-    label.setTextFormat(form)
-    label.setWordWrap(True)
-    label.setMinimumWidth(TEXT_WIDTH_PX)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

@@ -7,7 +7,13 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from pipeline.types import AgeBelief, FrameResult
+from pipeline.observations import VISIBLE_GAP_S
+from pipeline.roster import PeopleChanges, TrackKey, TrackRow
+from pipeline.spans import Spans
+from pipeline.types import AgeBelief, Face, FrameResult, Join
+
+SHORTEST_S = 0.1
+"""Rates are not told from less time than this."""
 
 RATE_WINDOW_S = 2.0
 """Rates are means over this many seconds: steady to read, and still quick to follow a change."""
@@ -56,29 +62,12 @@ class RateMeter:
         self._forget(now_s)
         if len(self._times) < 2:
             return 0.0
-        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+        # Pictures that come in a burst, after a seek, are no rate.
+        return (len(self._times) - 1) / max(self._times[-1] - self._times[0], SHORTEST_S)
 
     def _forget(self, now_s: float) -> None:
         while self._times and now_s - self._times[0] > RATE_WINDOW_S:
             self._times.popleft()
-
-
-@dataclass(frozen=True, slots=True)
-class PersonRow:
-    """One person as the list shows it.
-
-    Attributes:
-        first_s, last_s: presentation times of the first and the newest frame with this person.
-        picture: file name of the picture, for persons of a folder of pictures; there a person is seen in one picture only.
-        belief: None before the first estimate.
-    """
-
-    person: int
-    first_s: float
-    last_s: float
-    belief: AgeBelief | None
-    male: float | None = None
-    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +89,38 @@ class Progress:
     faces: int = 0
 
 
+class _Tally:
+    """One track while it is followed."""
+
+    def __init__(self, face: Face, picture: str | None) -> None:
+        self._person, self._track, self._picture = face.person, face.track, picture
+        self._spans = Spans(VISIBLE_GAP_S)
+        self._frames = 0
+        self._calls = 0
+        self._belief: AgeBelief | None = None
+        self._male: float | None = None
+
+    def add(self, face: Face, time_s: float) -> None:
+        self._spans.add(time_s)
+        self._frames += 1
+        self._calls += face.raw is not None
+        self._belief = face.belief or self._belief
+        self._male = face.male
+
+    @property
+    def row(self) -> TrackRow:
+        return TrackRow(
+            person=self._person,
+            track=self._track,
+            spans=tuple(self._spans),
+            frames=self._frames,
+            calls=self._calls,
+            belief=self._belief,
+            male=self._male,
+            picture=self._picture,
+        )
+
+
 class Ledger:
     """Who has been seen, and how the analysis stands; written by the analysis thread, read by the window.
 
@@ -108,44 +129,47 @@ class Ledger:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._persons: dict[int, PersonRow] = {}
-        self._changed: set[int] = set()
+        self._tracks: dict[TrackKey, _Tally] = {}
+        self._changed: set[TrackKey] = set()
+        self._joins: list[Join] = []
         self._meter = RateMeter()
         self._time_s = 0.0
         self._index = -1
+        self._stretch = 0
         self._frames = 0
         self._dropped = 0
         self._faces = 0
 
     def write(self, result: FrameResult) -> None:
-        """Takes one analysed frame."""
+        """Takes one analysed frame; one that is only shown again counts for nobody a second time."""
         frame = result.frame
         with self._lock:
-            for face in result.faces:
-                before = self._persons.get(face.person)
-                self._persons[face.person] = PersonRow(
-                    person=face.person,
-                    first_s=frame.time_s if before is None else before.first_s,
-                    last_s=frame.time_s,
-                    belief=face.belief or (before.belief if before else None),
-                    male=face.male,
-                    picture=frame.source if frame.independent else None,
-                )
-                self._changed.add(face.person)
-            # Dropped frames leave gaps in the numbers; a source that starts over (a stream that came back) is no gap.
-            self._dropped += max(0, frame.index - self._index - 1)
-            self._index = frame.index
             self._time_s = frame.time_s
-            self._frames += 1
             self._faces = len(result.faces)
             self._meter.count()
+            if result.recalled:
+                self._index, self._stretch = frame.index, frame.stretch
+                return
+            for face in result.faces:
+                key = face.person, face.track
+                if key not in self._tracks:
+                    self._tracks[key] = _Tally(face, frame.source if frame.independent else None)
+                self._tracks[key].add(face, frame.time_s)
+                self._changed.add(key)
+            self._joins += result.joins
+            # Dropped frames leave gaps in the numbers; a source that starts over (a stream that came back) is no gap.
+            if frame.stretch == self._stretch:
+                self._dropped += max(0, frame.index - self._index - 1)
+            self._index, self._stretch = frame.index, frame.stretch
+            self._frames += 1
 
-    def take_changes(self) -> list[PersonRow]:
-        """The persons that are new or changed since the last call."""
+    def take_changes(self) -> PeopleChanges:
+        """What is new since the last call: tracks that are new or changed, in order of their numbers, and joins."""
         with self._lock:
-            rows = [self._persons[person] for person in sorted(self._changed)]
+            changes = PeopleChanges([self._tracks[key].row for key in sorted(self._changed)], self._joins)
             self._changed.clear()
-            return rows
+            self._joins = []
+            return changes
 
     @property
     def progress(self) -> Progress:

@@ -14,6 +14,7 @@ SELECTED_WIDTH = 3.6
 CHIP_PADDING = QSizeF(7.0, 3.0)
 CHIP_RADIUS = 6.0
 CHIP_GAP = 5.0
+LANDMARK_RADIUS = 2.6
 """All in device-independent pixels."""
 
 MOST_ROUND = 0.2
@@ -110,6 +111,16 @@ def draw_marks(painter: QPainter, marks: Sequence[Mark], bounds: QRectF, font: Q
         painter.setOpacity(1.0 if not someone_selected or mark.person == selected else UNSELECTED_OPACITY)
         _draw_chip(painter, mark, chip, font, bold)
     painter.setOpacity(1.0)
+
+
+def draw_landmarks(painter: QPainter, faces: Sequence[tuple[QColor, Sequence[QPointF]]]) -> None:
+    """Draws the points by which faces are aligned, in the colours of their persons."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(RIM, 1.0))
+    for color, points in faces:
+        painter.setBrush(color)
+        for point in points:
+            painter.drawEllipse(point, LANDMARK_RADIUS, LANDMARK_RADIUS)
 
 
 def _draw_box(painter: QPainter, mark: Mark, selected: bool) -> None:

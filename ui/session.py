@@ -6,16 +6,27 @@ import enum
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from pipeline.hindsight import Conclusion
+from pipeline.log_once import LogOnce
+from pipeline.log_sink import LogSink
 from pipeline.protocols import EngineInfo, FrameAnalyzer, Sink, SourceInfo, VideoSource
+from pipeline.recall import Recalling
+from pipeline.recorder import Recorded, Recorder, Wishes
+from pipeline.roster import PeopleChanges
 from pipeline.run import RunSummary, run
 from pipeline.store import Recording
-from pipeline.types import FrameResult
-from ui.newest import Ledger, NewestResult, PersonRow, Progress
-from ui.pacing import PacedSource
+from pipeline.types import Frame, FrameResult
+from ui.figures import Figures
+from ui.memory import give_back_memory
+from ui.newest import Ledger, NewestResult, Progress
+from ui.pacing import PacedSource, seekable
+from ui.transport import Orders, Standing, Transport
 
 OpenSource = Callable[[str, threading.Event], AbstractContextManager[VideoSource]]
 OpenAnalyzer = Callable[[], AbstractContextManager[FrameAnalyzer]]
@@ -28,6 +39,8 @@ class State(enum.Enum):
     IDLE = enum.auto()
     OPENING = enum.auto()
     RUNNING = enum.auto()
+    ENDED = enum.auto()
+    """The film is at its end; one can still go through it. What was found so far is in the log."""
     STOPPING = enum.auto()
     FINISHED = enum.auto()
     FAILED = enum.auto()
@@ -35,7 +48,15 @@ class State(enum.Enum):
     @property
     def active(self) -> bool:
         """A run is alive."""
-        return self in (State.OPENING, State.RUNNING, State.STOPPING)
+        return self in (State.OPENING, State.RUNNING, State.ENDED, State.STOPPING)
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """A source that comes back by itself when it was lost (`pipeline.sources.live`)."""
+
+    @property
+    def lost_s(self) -> float | None: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -43,13 +64,23 @@ class _Run:
     """What one run shares between its threads."""
 
     spec: str
+    transport: Transport = field(default_factory=Transport)
     stop: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     newest: NewestResult = field(default_factory=NewestResult)
     ledger: Ledger = field(default_factory=Ledger)
+    figures: Figures = field(default_factory=Figures)
     source: SourceInfo | None = None
     engine: EngineInfo | None = None
+    can_seek: bool = False
+    log: LogOnce | None = None
+    recorder: Recorder | None = None
+    live: Recovering | None = None
+    cancelled: bool = False
+    """Stopped before it was open: whatever goes wrong then is no news."""
     log_session: int | None = None
+    resting: bool = False
+    """The film is at its end, and everything up to there is analysed and logged."""
     summary: RunSummary | None = None
     error: Exception | None = None
 
@@ -64,6 +95,10 @@ class Session(QObject):
     """
 
     state_changed = Signal(State)
+    recorded = Signal(Recorded)
+    """How the recording of a film stands, or how it ended."""
+    playback_changed = Signal()
+    """Playing, speed or loop are other ones, or one can now go back and forth."""
     opened = Signal()
     """Source and engine are known."""
     result_ready = Signal(FrameResult)
@@ -75,6 +110,8 @@ class Session(QObject):
     _posted = Signal(_Run)
     _run_opened = Signal(_Run)
     _ended = Signal(_Run)
+    _moved = Signal(_Run)
+    _reported = Signal(Recorded)
 
     def __init__(
         self,
@@ -91,6 +128,10 @@ class Session(QObject):
         self._run: _Run | None = None
         self._thread: threading.Thread | None = None
         self._next_spec: str | None = None
+        self._orders = Orders()
+        self.wishes = Wishes()
+        self._reported.connect(self.recorded, Qt.ConnectionType.QueuedConnection)
+        self._moved.connect(self._on_moved, Qt.ConnectionType.QueuedConnection)
         self._posted.connect(self._on_posted, Qt.ConnectionType.QueuedConnection)
         self._run_opened.connect(self._on_opened, Qt.ConnectionType.QueuedConnection)
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
@@ -129,9 +170,25 @@ class Session(QObject):
     def progress(self) -> Progress:
         return self._run.ledger.progress if self._run else Progress()
 
-    def take_people(self) -> list[PersonRow]:
-        """Persons that are new or changed since the last call, of the current run."""
-        return self._run.ledger.take_changes() if self._run else []
+    @property
+    def lost_s(self) -> float | None:
+        """For how long a camera or stream has been lost, which is waited for; None while pictures come."""
+        live = self._run.live if self._run is not None and self._state is State.RUNNING else None
+        return None if live is None else live.lost_s
+
+    @property
+    def cancelled(self) -> bool:
+        """The last run was stopped before its source was open."""
+        return self._run is not None and self._run.cancelled
+
+    @property
+    def figures(self) -> Figures:
+        """Where the time of the current or last run goes."""
+        return self._run.figures if self._run else Figures()
+
+    def take_people(self) -> PeopleChanges:
+        """What is new about persons since the last call, of the current run."""
+        return self._run.ledger.take_changes() if self._run else PeopleChanges()
 
     def start(self, spec: str) -> None:
         """Opens a source and runs it; a run under way ends first."""
@@ -140,16 +197,70 @@ class Session(QObject):
             self.stop()
             return
         self._next_spec = None
-        self._run = _Run(spec)
+        run = _Run(spec)
+        orders = replace(self.orders, playing=True, jump=None)
+        run.transport = Transport(orders, partial(self._moved.emit, run))
+        self._run = run
         # A daemon: where a driver hangs for good, `close` gives up on it and the process still ends.
         self._thread = threading.Thread(target=self._work, args=(self._run,), name="analysis", daemon=True)
         self._set_state(State.OPENING)
         self._thread.start()
 
+    # Playing: orders to the run, which are followed in its own time.
+
+    @property
+    def orders(self) -> Orders:
+        """How films are to be played; speed and loop hold for the next film, too."""
+        return self._run.transport.orders if self._run else self._orders
+
+    @property
+    def standing(self) -> Standing:
+        """Where the film is."""
+        return self._run.transport.standing if self._run else Standing()
+
+    @property
+    def can_seek(self) -> bool:
+        """A run is alive in which one can go back and forth."""
+        return self._state in (State.RUNNING, State.ENDED) and self.standing.can_seek
+
+    def set_playing(self, playing: bool) -> None:
+        """Plays or pauses; at the end of a film, playing begins it again."""
+        self._order(lambda transport: transport.set_playing(playing))
+
+    def set_speed(self, speed: float) -> None:
+        """Times as fast as the film."""
+        self._order(lambda transport: transport.set_speed(speed))
+
+    def set_loop(self, loop: bool) -> None:
+        """Whether the film begins again at its end."""
+        self._order(lambda transport: transport.set_loop(loop))
+
+    def seek(self, time_s: float) -> None:
+        """Goes to the picture of a moment."""
+        if self.can_seek:
+            self._order(lambda transport: transport.go_to_time(time_s))
+
+    def seek_frame(self, index: int) -> None:
+        """Goes to exactly this picture."""
+        if self.can_seek:
+            self._order(lambda transport: transport.go_to(index))
+
+    def step(self, count: int) -> None:
+        """Pauses, and goes so many pictures on (or back, if negative)."""
+        if self.can_seek:
+            self._order(lambda transport: transport.step(count))
+
+    def _order(self, give: Callable[[Transport], None]) -> None:
+        transport = self._run.transport if self._run is not None else Transport(self._orders)
+        give(transport)
+        self._orders = transport.orders
+        self.playback_changed.emit()
+
     def stop(self) -> None:
         """Asks the run to end; `FINISHED` follows when everything is closed."""
         if self._run is None or not self._state.active:
             return
+        self._run.cancelled = self._state is State.OPENING
         self._run.stop.set()
         self._set_state(State.STOPPING)
 
@@ -183,31 +294,72 @@ class Session(QObject):
         def open_paced(ending: threading.Event) -> Iterator[VideoSource]:
             with self._open_source(current.spec, ending) as source:
                 current.source = source.info
-                yield PacedSource(source, current.ready, ending)
+                current.live = source if isinstance(source, Recovering) else None
+                current.can_seek = seekable(source) is not None
+                yield PacedSource(source, current.ready, ending, current.transport, timed=current.figures.timed_frames)
+
+        @contextmanager
+        def open_analyzer() -> Iterator[FrameAnalyzer]:
+            with self._open_analyzer() as analyzer:
+                yield _Remembering(analyzer, current)
 
         def open_window(_: SourceInfo, engine: EngineInfo) -> Sink:
             current.engine = engine
             self._run_opened.emit(current)
             current.ready.set()
-            return _WindowSink(current, self._posted.emit)
+            return _WindowSink(current, self._posted.emit, self._moved.emit)
 
         try:
             with self._open_recording(current.spec) as recording:
 
                 def open_log(info: SourceInfo, engine: EngineInfo) -> Sink:
-                    # The log is about the film, not about the way in which the window plays it.
-                    sink = recording.open_sink(current.source or info, engine)
-                    current.log_session = recording.session.id if recording.session else None
-                    return sink
+                    def begin() -> LogSink:
+                        # The log is about the film, not about the way in which the window plays it.
+                        sink = recording.open_sink(current.source or info, engine)
+                        current.log_session = recording.session.id if recording.session else None
+                        return sink
 
-                current.summary = run(open_paced, self._open_analyzer, [open_log, open_window], current.stop)
-                recording.complete = not current.summary.stopped
+                    current.log = LogOnce(begin, lambda: self.wishes.logging)
+                    return current.log
+
+                def open_recorder(info: SourceInfo, _: EngineInfo) -> Sink:
+                    current.recorder = Recorder(current.source or info, self.wishes, self._reported.emit)
+                    return current.recorder
+
+                current.summary = run(
+                    open_paced,
+                    open_analyzer,
+                    [current.figures.timed_log(open_log), open_window, open_recorder],
+                    current.stop,
+                    on_idle=partial(self._on_idle, current),
+                )
+                recording.complete = not current.summary.stopped or current.transport.standing.reached_end
         except Exception as error:
             # Not handled here: the window shows it, in its own thread.
             current.error = error
+        give_back_memory()
         self._ended.emit(current)
 
+    def _on_idle(self, current: _Run) -> None:
+        if current.log is not None:
+            current.log.flush()
+        if current.recorder is not None:
+            current.recorder.follow()
+        if current.transport.standing.ended and not current.resting:
+            current.resting = True
+            self._moved.emit(current)
+
     # In the window's thread.
+
+    @Slot(_Run)
+    def _on_moved(self, current: _Run) -> None:
+        if current is not self._run or self._thread is None:
+            return
+        if self._state is State.RUNNING and current.resting:
+            self._set_state(State.ENDED)
+        elif self._state is State.ENDED and not current.resting:
+            self._set_state(State.RUNNING)
+        self.playback_changed.emit()
 
     @Slot(_Run)
     def _on_posted(self, current: _Run) -> None:
@@ -229,22 +381,49 @@ class Session(QObject):
             return
         self._thread.join()
         self._thread = None
-        self._set_state(State.FINISHED if current.error is None else State.FAILED)
-        if current.error is not None:
+        failed = current.error is not None and not current.cancelled
+        self._set_state(State.FAILED if failed else State.FINISHED)
+        if current.error is not None and failed:
             self.failed.emit(current.error)
         if self._next_spec is not None:
             self.start(self._next_spec)
 
 
+class _Remembering:
+    """The analyzer, with a memory where one can go back in the source (which is open by the time of the first frame)."""
+
+    def __init__(self, analyzer: FrameAnalyzer, current: _Run) -> None:
+        self._analyzer = analyzer
+        self._run = current
+        self._chosen: FrameAnalyzer | None = None
+
+    @property
+    def engine(self) -> EngineInfo:
+        return self._analyzer.engine
+
+    def process(self, frame: Frame) -> FrameResult:
+        if self._chosen is None:
+            self._chosen = Recalling(self._analyzer) if self._run.can_seek else self._analyzer
+        return self._chosen.process(frame)
+
+    def conclude(self) -> Conclusion:
+        return self._analyzer.conclude()
+
+
 class _WindowSink:
     """Passes results on to the window: the newest to paint, all of them to the ledger."""
 
-    def __init__(self, current: _Run, notify: Callable[[_Run], None]) -> None:
+    def __init__(self, current: _Run, notify: Callable[[_Run], None], moved: Callable[[_Run], None]) -> None:
         self._run = current
         self._notify = notify
+        self._moved = moved
 
     def write(self, result: FrameResult) -> None:
         self._run.ledger.write(result)
+        if self._run.resting:
+            self._run.resting = False
+            self._moved(self._run)
+        self._run.figures.add_analysed(result)
         if self._run.newest.put(result):
             self._notify(self._run)
 

@@ -87,24 +87,35 @@ QToolButton:focus { border-color: $accent; }
 QToolButton::menu-indicator { image: none; }
 QStatusBar { border-top: 1px solid $line; }
 QStatusBar::item { border: none; }
+QStatusBar QToolButton { padding: 2px 7px; }
 QStatusBar QLabel { padding: 3px 8px; }
 QLabel#panelHeading { padding: 12px 7px 10px 7px; font-weight: 600; }
 QLabel#quiet { color: $quiet; padding: 16px; }
 QLabel#welcomeTitle { font-size: 20pt; font-weight: 600; }
-QLabel#welcomeText { color: $quiet; }
+QLabel#welcomeText, QLabel#quietText { color: $quiet; }
+QLabel#problem { color: $problem; }
+QLabel#settingTitle { font-weight: 600; }
+QLabel#settingSection { font-size: 13pt; font-weight: 600; padding-bottom: 12px; }
 QHeaderView { background: $window; }
 QHeaderView::section {
-    background: $window; border: none; border-bottom: 1px solid $line; padding: 5px 11px;
+    background: $window; border: none; border-bottom: 1px solid $line; padding: 5px 8px;
     color: $quiet;
 }
 QTableView { outline: none; background: $base; selection-background-color: $selected; }
 QTableView::item { padding: 0 8px; border: none; }
+QListWidget#sections { border: 1px solid $line; border-radius: 7px; background: $base; outline: none; padding: 4px; }
+QListWidget#sections::item { padding: 0 8px; border-radius: 5px; }
+QListWidget#sections::item:selected { background: $selected; color: $selectedText; }
+QLineEdit { border: 1px solid $line; border-radius: 6px; padding: 4px 7px; background: $base; }
+QLineEdit:focus { border-color: $accent; }
+QLineEdit#qt_spinbox_lineedit { border: none; padding: 0; background: transparent; }
 QSplitter::handle { background: $line; }
 QPushButton { padding: 7px 16px; border-radius: 7px; border: 1px solid $line; background: $button; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $line; }
 QPushButton:focus { border-color: $accent; }
 QPushButton:disabled { color: $quiet; }
+QPushButton#small { padding: 4px 12px; }
 QPushButton#card { padding: 16px 22px; text-align: left; }
 """
 
@@ -156,8 +167,10 @@ def make_style(palette: QPalette) -> str:
         "quiet": Role.PlaceholderText,
         "window": Role.Window,
         "base": Role.Base,
+        "problem": Role.BrightText,
         "button": Role.Button,
         "selected": Role.Highlight,
+        "selectedText": Role.HighlightedText,
     }
     return Template(_STYLE).substitute({name: palette.color(role).name() for name, role in names.items()})
 

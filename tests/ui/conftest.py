@@ -16,7 +16,8 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from pipeline.settings import Settings
-from pipeline.sources import Camera
+from pipeline.settings_file import SettingsStore
+from pipeline.sources import Camera, open_source
 from tests.ui.doubles import World
 from ui.main_window import MainWindow, Services
 from ui.theme import Theme
@@ -52,7 +53,7 @@ def make_window(qtbot: QtBot, theme: Theme, preferences: QSettings, world: World
             log_path=tmp_path / "log.sqlite",
             app_version="0.0-test",
         )
-        window = MainWindow(services, Settings(), preferences, theme)
+        window = MainWindow(services, SettingsStore(tmp_path / "settings.toml", Settings()), preferences, theme)
         qtbot.addWidget(window)
         window.show()
         windows.append(window)
@@ -68,3 +69,15 @@ def make_window(qtbot: QtBot, theme: Theme, preferences: QSettings, world: World
 @pytest.fixture
 def window(make_window: MakeWindow) -> MainWindow:
     return make_window()
+
+
+@pytest.fixture
+def film_window(qtbot: QtBot, theme: Theme, preferences: QSettings, world: World, tmp_path: Path) -> Iterator[MainWindow]:
+    """A window on real sources; its faces come without inference."""
+    services = Services(open_source, world.open_analyzer, lambda: [], tmp_path / "log.sqlite", "0.0-test")
+    window = MainWindow(services, SettingsStore(tmp_path / "settings.toml", Settings()), preferences, theme)
+    qtbot.addWidget(window)
+    window.show()
+    yield window
+    window.close()
+    assert window.clean_exit

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import EngineError, SourceError
+from pipeline.hindsight import Conclusion
 from pipeline.protocols import EngineInfo, FrameAnalyzer, SourceInfo, VideoSource
 from pipeline.types import AgeBelief, AgeEstimate, Box, Detection, Face, Frame, FrameResult, UInt8Array, as_readonly
 
@@ -75,8 +76,12 @@ class AnalyzerDouble:
     """Finds both persons at once, knows their ages after `SETTLED_AFTER_S`, and takes its time where told to."""
 
     delay_s: float = 0.0
+    reason: str | None = None
     engine: EngineInfo = ENGINE
     threads: set[str] = field(default_factory=set)
+
+    def conclude(self) -> Conclusion:
+        return Conclusion()
 
     def process(self, frame: Frame) -> FrameResult:
         self.threads.add(threading.current_thread().name)
@@ -98,6 +103,7 @@ class AnalyzerDouble:
             quality=0.8,
             raw=AgeEstimate(distribution, years),
             belief=AgeBelief(years, years - 6, years + 7, 5.0, frame.independent or frame.time_s >= SETTLED_AFTER_S),
+            reason=self.reason,
         )
 
 

@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from main import open_analyzer
 from pipeline.settings import Settings
+from pipeline.settings_file import SettingsStore
 from pipeline.sources import open_source
 from ui.app import signals_close, unexpected_errors_shown, user_preferences
 from ui.dialogs import ErrorDialog
@@ -121,7 +122,7 @@ def real_window(qtbot: QtBot, theme: Theme, preferences: QSettings, tmp_path: Pa
         log_path=tmp_path / "log.sqlite",
         app_version="0.0-test",
     )
-    window = MainWindow(services, settings, preferences, theme)
+    window = MainWindow(services, SettingsStore(tmp_path / "settings.toml", settings), preferences, theme)
     qtbot.addWidget(window)
     window.show()
     yield window

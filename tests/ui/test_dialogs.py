@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from pipeline.errors import SourceError
-from ui.dialogs import AboutDialog, ErrorDialog, StreamDialog, error_details, error_lines
+from ui.dialogs import ErrorDialog, StreamDialog
+from ui.report import error_details, error_lines
 
 
 def test_an_error_is_what_happened_and_what_to_do(qtbot: QtBot) -> None:
@@ -84,10 +85,11 @@ def test_return_opens_the_address(qtbot: QtBot) -> None:
     assert chosen.args == ["http://cam/video"]
 
 
-def test_about_says_what_happens_to_pictures(qtbot: QtBot) -> None:
-    dialog = AboutDialog("1.2.3", "cpu int8: no GPU", "/tmp/log.sqlite")
+def test_one_click_copies_the_report(qtbot: QtBot) -> None:
+    dialog = ErrorDialog(SourceError("film.mp4 is empty.", "Copy it again."), report="a report")
     qtbot.addWidget(dialog)
-    text = " ".join(label.text() for label in dialog.findChildren(QLabel))
-    assert "1.2.3" in text
-    assert "no GPU" in text
-    assert "stays on this computer" in text
+    dialog.show()
+    QApplication.clipboard().clear()
+    QTest.mouseClick(dialog.copy_button, Qt.MouseButton.LeftButton)
+    assert QApplication.clipboard().text() == "a report"
+    assert dialog.copy_button.text() == "Copied"

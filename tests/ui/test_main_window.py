@@ -10,12 +10,23 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QMenu, QPushButton, QTableView
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QTableView,
+    QTextBrowser,
+    QToolButton,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import MakeWindow
 from tests.ui.doubles import BROKEN, World
-from ui.dialogs import AboutDialog, ErrorDialog, StreamDialog
+from ui.about import AboutDialog
+from ui.dialogs import ErrorDialog, StreamDialog
+from ui.export_dialog import ExportDialog
 from ui.main_window import MainWindow
 from ui.session import State
 from ui.theme import Appearance
@@ -39,7 +50,8 @@ def rows(window: MainWindow) -> list[list[str]]:
 
 
 def status(window: MainWindow) -> str:
-    return " | ".join(label.text() for label in window.statusBar().findChildren(QLabel) if label.isVisible())
+    parts = window.statusBar().findChildren(QLabel) + window.statusBar().findChildren(QToolButton)
+    return " | ".join(part.text() for part in parts if part.isVisible())
 
 
 def play_demo(qtbot: QtBot, window: MainWindow) -> None:
@@ -72,7 +84,7 @@ def test_faces_appear_and_the_list_fills(qtbot: QtBot, window: MainWindow) -> No
     play_demo(qtbot, window)
     assert window.view.result is not None
     assert len(window.view.result.faces) == 2
-    qtbot.waitUntil(lambda: "fps analysed" in status(window), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "analysed" in status(window), timeout=WAIT_MS)
     assert "2 faces" in status(window)
     assert "Engine: cpu int8" in status(window)
     assert "Log: session 1" in status(window)
@@ -95,7 +107,7 @@ def test_a_film_that_ends_leaves_its_people(qtbot: QtBot, window: MainWindow) ->
     window.open_source("short")
     wait_for(qtbot, window, State.FINISHED)
     assert "finished · 2 people" in status(window)
-    assert window.actions_.run.text() == "&Start"
+    assert window.actions_.run.text() == "S&tart"
 
 
 def test_a_slow_analysis_is_said(qtbot: QtBot, window: MainWindow, world: World) -> None:
@@ -123,11 +135,12 @@ def test_export_writes_what_is_logged_while_the_film_goes_on(qtbot: QtBot, windo
     play_demo(qtbot, window)
     qtbot.wait(700)
     window.actions_.export.trigger()
-    dialog = window.findChild(QFileDialog)
+    dialog = window.findChild(ExportDialog)
     assert dialog is not None
     target = tmp_path / "ages.csv"
-    dialog.fileSelected.emit(str(target))
-    dialog.close()
+    dialog.folder.setText(str(tmp_path))
+    dialog.name.setText("ages")
+    dialog.export.click()
     qtbot.waitUntil(lambda: "Exported ages.csv" in window.statusBar().currentMessage(), timeout=WAIT_MS)
     assert window.session.state is State.RUNNING
     with target.open(encoding="utf-8-sig", newline="") as file:
@@ -137,11 +150,19 @@ def test_export_writes_what_is_logged_while_the_film_goes_on(qtbot: QtBot, windo
     assert (tmp_path / "ages.persons.csv").exists()
 
 
+def export(window: MainWindow, folder: Path) -> None:
+    window.actions_.export.trigger()
+    dialog = window.findChild(ExportDialog)
+    assert dialog is not None
+    dialog.folder.setText(str(folder))
+    dialog.start()
+
+
 def test_a_target_that_cannot_be_written_is_one_error(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     window.open_source("short")
     wait_for(qtbot, window, State.FINISHED)
     (tmp_path / "file").write_text("no folder")
-    window.export_csv(tmp_path / "file" / "ages.csv")
+    export(window, tmp_path / "file")
     dialog = error_dialog(qtbot, window)
     assert dialog.message_label.text()
     assert dialog.hint_label.text()
@@ -176,7 +197,7 @@ def test_one_error_is_shown_at_a_time(window: MainWindow) -> None:
 
 def test_cameras_are_offered_by_name(qtbot: QtBot, window: MainWindow, world: World) -> None:
     def names() -> list[str]:
-        return [action.text() for action in window.camera_menu.actions()]
+        return [action.text() for action in window.camera_menu.actions() if action.text() and not action.menu()]
 
     assert names() == ["Looking for cameras…"]
     window.camera_menu.aboutToShow.emit()
@@ -214,6 +235,7 @@ def test_about_names_version_and_privacy(window: MainWindow) -> None:
     dialog = window.findChild(AboutDialog)
     assert dialog is not None
     text = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    text += " ".join(page.toPlainText() for page in dialog.findChildren(QTextBrowser))
     assert "0.0-test" in text
     assert "stays on this computer" in text
     dialog.close()
@@ -248,7 +270,7 @@ def test_closing_at_any_moment_is_quick_and_clean(qtbot: QtBot, window: MainWind
 
 def test_closing_while_it_exports(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     play_demo(qtbot, window)
-    window.export_csv(tmp_path / "ages.csv")
+    export(window, tmp_path)
     window.close()
     assert window.clean_exit
 

@@ -44,13 +44,13 @@ def test_persons_keep_their_first_time_and_their_last_belief() -> None:
     ledger = Ledger()
     for result in results(1.0):
         ledger.write(result)
-    rows = ledger.take_changes()
+    rows = ledger.take_changes().tracks
     assert [row.person for row in rows] == [1, 2]
     assert rows[0].first_s == 0
     assert rows[0].last_s == pytest.approx(0.96)
     assert rows[0].belief is not None
     assert rows[0].belief.settled
-    assert ledger.take_changes() == []
+    assert ledger.take_changes().tracks == []
 
 
 def test_gaps_in_the_numbers_are_dropped_frames() -> None:
@@ -66,4 +66,4 @@ def test_persons_of_pictures_carry_the_pictures_name() -> None:
     ledger, analyzer = Ledger(), AnalyzerDouble()
     for frame in StillsDouble().frames():
         ledger.write(analyzer.process(frame))
-    assert [row.picture for row in ledger.take_changes()] == [f"picture{index}.jpg" for index in (0, 0, 1, 1, 2, 2)]
+    assert [row.picture for row in ledger.take_changes().tracks] == [f"picture{index}.jpg" for index in (0, 0, 1, 1, 2, 2)]

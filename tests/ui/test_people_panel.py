@@ -12,14 +12,23 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from pipeline.clock import clock_text
 from pipeline.labels import age_text
+from pipeline.roster import PersonRow, TrackRow
 from pipeline.types import AgeBelief
-from ui.newest import PersonRow
-from ui.people_panel import Column, PeopleModel, PeoplePanel, clock_text
+from ui.people_model import Column, PeopleModel
+from ui.people_panel import PeoplePanel
 
 
 def row(person: int, years: float, first_s: float = 0.0, last_s: float = 0.0, settled: bool = True) -> PersonRow:
-    return PersonRow(person, first_s, last_s, AgeBelief(years, years - 5, years + 5, 4.0, settled))
+    return person_row(person, first_s, last_s, AgeBelief(years, years - 5, years + 5, 4.0, settled))
+
+
+def person_row(
+    person: int, first_s: float, last_s: float, belief: AgeBelief | None, *, picture: str | None = None, name: str = ""
+) -> PersonRow:
+    track = TrackRow(person, person, ((first_s, last_s),), 10, 3, belief, picture=picture)
+    return PersonRow(person, name, (track,), track.spans, last_s - first_s, 10, 3, belief, picture)
 
 
 @pytest.fixture
@@ -94,7 +103,7 @@ def test_another_run_begins_with_an_empty_list(model: PeopleModel, panel: People
 
 
 def test_persons_of_pictures_have_a_picture_instead_of_times(model: PeopleModel, panel: PeoplePanel) -> None:
-    model.update_people([PersonRow(1, 0, 0, None, picture="party.jpg")], now_s=0)
+    model.update_people([person_row(1, 0, 0, None, picture="party.jpg")], now_s=0)
     assert panel.table.isColumnHidden(Column.LAST_SEEN)
     assert model.headerData(Column.FIRST_SEEN, Qt.Orientation.Horizontal) == "Picture"
     assert column(model, Column.FIRST_SEEN) == ["party.jpg"]

@@ -84,7 +84,7 @@ def test_no_picture_of_a_folder_is_dropped(qtbot: QtBot, session: Session, world
     session.start("folder")
     wait_for(qtbot, session, State.FINISHED)
     assert session.progress.frames == 3
-    assert len(session.take_people()) == 6
+    assert len(session.take_people().tracks) == 6
 
 
 def test_a_busy_window_gets_the_newest_result_and_no_queue(qtbot: QtBot, session: Session) -> None:

@@ -1,0 +1,25 @@
+"""What the window needs from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ui.session import OpenAnalyzer, OpenSource
+from ui.source_menu import ListCameras
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the window needs from outside. The callables are used in other threads than the window's.
+
+    Attributes:
+        log_path: the session log; other processes may use it at the same time.
+        app_version: for the log and the About box.
+    """
+
+    open_source: OpenSource
+    open_analyzer: OpenAnalyzer
+    list_cameras: ListCameras
+    log_path: Path
+    app_version: str
