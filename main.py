@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from engines.choose import LiveAgeEngine
     from engines.mtcnn import MtcnnDetector
     from pipeline.analyzer import Analyzer
+    from pipeline.intervals import IntervalTable
     from pipeline.protocols import EngineInfo, FrameAnalyzer
     from pipeline.settings import Settings
+    from pipeline.settings_file import SettingsStore
     from pipeline.store import Numbers
+    from ui.main_window import MainWindow
 
 VERSION = "0.1.0"
 
@@ -67,6 +70,7 @@ class Models:
     detector: MtcnnDetector
     age_engine: LiveAgeEngine
     settings: Settings
+    intervals: IntervalTable | None = None
 
     @property
     def engine(self) -> EngineInfo:
@@ -76,7 +80,15 @@ class Models:
         from pipeline.analyzer import Analyzer
 
         tracks, persons = count(first.track), count(first.person)
-        return Analyzer(self.detector, self.age_engine, self.settings, live=live, track_ids=tracks, person_ids=persons)
+        return Analyzer(
+            self.detector,
+            self.age_engine,
+            self.settings,
+            live=live,
+            intervals=self.intervals,
+            track_ids=tracks,
+            person_ids=persons,
+        )
 
 
 @contextmanager
@@ -93,6 +105,7 @@ def open_models(settings: Settings, folder: Path | None = None, serve_while_buil
         SettingsError: there is no such model.
     """
     from engines.choose import open_age_engine, open_detector
+    from engines.intervals import load_intervals
     from engines.models import MODELS_FOLDER
 
     folder = folder or MODELS_FOLDER
@@ -100,7 +113,7 @@ def open_models(settings: Settings, folder: Path | None = None, serve_while_buil
         closing(open_age_engine(settings.age, folder, serve_while_building=serve_while_building)) as age_engine,
         open_detector(settings, age_engine.info.name, folder) as detector,
     ):
-        yield Models(detector, age_engine, settings)
+        yield Models(detector, age_engine, settings, load_intervals(age_engine.info.model_sha256, folder))
 
 
 @contextmanager
@@ -122,12 +135,32 @@ def _window(arguments: argparse.Namespace) -> int:
             "There is no display to show the window on (neither DISPLAY nor WAYLAND_DISPLAY is set).",
             f"Without a window, use: main.py analyze {source} --csv ages.csv",
         )
+    from pipeline.settings import Settings
+    from pipeline.settings_file import SettingsStore
     from ui.app import run_window
 
-    settings = _settings(arguments)
-    return run_window(
-        arguments.source, partial(open_analyzer, settings, arguments.models), settings, arguments.log, app_version=VERSION
-    )
+    def open_with(settings: Settings) -> AbstractContextManager[FrameAnalyzer]:
+        return open_analyzer(settings, arguments.models)
+
+    problem = None
+    try:
+        store = _settings_store(arguments)
+    except SettingsError as error:
+        # Where a flag is wrong, this raises the same again. A settings file that cannot be used must not keep the window away:
+        # it starts from the defaults and says so.
+        store, problem = SettingsStore(_settings_path(arguments), Settings(), arguments.set or []), error
+    script: Callable[[MainWindow], object] | None = None
+    if arguments.pictures is not None:
+        from ui.album import Album
+
+        script = partial(Album, folder=arguments.pictures)
+    elif arguments.measure is not None:
+        from ui.measure import Measurement
+
+        source = arguments.source or "demo"
+        arguments.source = None
+        script = partial(Measurement, path=arguments.measure, seconds=arguments.measure_s, source=source)
+    return run_window(arguments.source, open_with, store, arguments.log, app_version=VERSION, problem=problem, script=script)
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
@@ -138,6 +171,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
     options = BatchOptions(
         csv=arguments.csv,
         jsonl=arguments.jsonl,
+        srt=arguments.srt,
+        ass=arguments.ass,
         annotated=arguments.annotated,
         duration_s=arguments.duration,
         most_frames=arguments.frames,
@@ -204,16 +239,23 @@ def _sessions_list(arguments: argparse.Namespace) -> int:
 
 
 def _sessions_export(arguments: argparse.Namespace) -> int:
-    from pipeline.export import export_csv, export_jsonl
+    from pipeline.exporting import Targets, export_all
     from pipeline.store import SessionLog
 
-    if arguments.csv is None and arguments.jsonl is None:
-        raise SettingsError("Nothing to export to.", "Name a file with --csv FILE or --jsonl FILE.")
+    targets = Targets(csv=arguments.csv, jsonl=arguments.jsonl, srt=arguments.srt, ass=arguments.ass)
+    targets.check()
     with SessionLog.open(arguments.log) as log:
-        for export, path in ((export_csv, arguments.csv), (export_jsonl, arguments.jsonl)):
-            if path is not None:
-                files = export(log, arguments.ids, path)
-                print(f"{files.observations}: {files.observation_rows} rows; {files.persons}: {files.person_rows} rows")
+        for written in export_all(log, arguments.ids, targets):
+            print(written.path if written.rows is None else f"{written.path}: {written.rows} rows")
+    return OK
+
+
+def _sessions_report(arguments: argparse.Namespace) -> int:
+    from pipeline.report import export_report
+    from pipeline.store import SessionLog
+
+    with SessionLog.open(arguments.log) as log:
+        print(f"Written: {export_report(log, arguments.id, arguments.out)}")
     return OK
 
 
@@ -239,14 +281,19 @@ def _sessions_delete(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _settings_list(_: argparse.Namespace) -> int:
+def _settings_list(arguments: argparse.Namespace) -> int:
     from pipeline.console import print_table
-    from pipeline.options import options
+    from pipeline.options import options, value_of
 
+    store = _settings_store(arguments)
+    changed = [(o.name, value_of(store.current, o.name)) for o in options() if value_of(store.current, o.name) != o.value]
+    values = {name: str(value) for name, value in changed}
     print_table(
-        ("Setting", "Default", "Allowed", "Meaning"),
-        [(option.name, option.default, option.allowed, option.description) for option in options()],
+        ("Setting", "Value", "Default", "Allowed", "Meaning"),
+        [(o.name, values.get(o.name, ""), o.default, o.allowed, o.description) for o in options()],
     )
+    there = "" if store.path.exists() else " (not there: all defaults)"
+    print(f"Settings file: {store.path}{there}")
     return OK
 
 
@@ -273,6 +320,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "cameras": _cameras,
     "sessions list": _sessions_list,
     "sessions export": _sessions_export,
+    "sessions report": _sessions_report,
     "sessions delete": _sessions_delete,
     "settings": _settings_list,
     **dict.fromkeys(("engine info", "engine build", "engine list", "engine check"), _engine),
@@ -280,9 +328,19 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    from pipeline.options import settings_from
+    return _settings_store(arguments).current
 
-    return settings_from(arguments.set or [])
+
+def _settings_store(arguments: argparse.Namespace) -> SettingsStore:
+    from pipeline.settings_file import SettingsStore
+
+    return SettingsStore.open(_settings_path(arguments), getattr(arguments, "set", None) or [])
+
+
+def _settings_path(arguments: argparse.Namespace) -> Path:
+    from pipeline.settings_file import settings_path
+
+    return arguments.settings or settings_path()
 
 
 class _Stop:

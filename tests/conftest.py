@@ -1,4 +1,4 @@
-"""For all tests: a thread that outlives its test fails it."""
+"""For all tests: a thread that outlives its test fails it; the user's own settings are neither read nor changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ import pytest
 
 THREAD_GRACE_S = 3.0
 """A source may take this long to come back from a blocking read."""
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setattr(
+        "pipeline.settings_file.settings_path", lambda: tmp_path_factory.getbasetemp() / "nobody" / "settings.toml"
+    )
 
 
 def _own_threads() -> set[threading.Thread]:

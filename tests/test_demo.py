@@ -60,40 +60,50 @@ def test_one_track_per_appearance(seen: list[Seen]) -> None:
     assert len({track for by_track in tracks.values() for track in by_track}) == 4, "a track goes over from one to the other"
 
 
-TOO_YOUNG = pytest.mark.xfail(strict=True, reason="known shortfall: the model takes Collins, 42, for 29")
-
-
-@pytest.mark.parametrize("name", [pytest.param("Eileen Collins", marks=TOO_YOUNG), "Grace Hopper"])
+@pytest.mark.parametrize("name", ["Eileen Collins", "Grace Hopper"])
 def test_ages_are_within_ten_years_of_the_truth(seen: list[Seen], name: str) -> None:
     true_age = {person.name: person.age for person in truth(0.0)}[name]
-    for person, belief in last_beliefs(seen, name).items():
-        assert abs(belief.years - true_age) <= 10, f"person {person}"
+    for track, belief in last_beliefs(seen, name).items():
+        assert abs(belief.years - true_age) <= 10, f"track {track}"
 
 
 @pytest.mark.parametrize("name", ["Eileen Collins", "Grace Hopper"])
 def test_the_interval_holds_the_truth(seen: list[Seen], name: str) -> None:
     true_age = {person.name: person.age for person in truth(0.0)}[name]
-    for person, belief in last_beliefs(seen, name).items():
-        assert belief.low <= true_age <= belief.high, f"person {person}"
+    for track, belief in last_beliefs(seen, name).items():
+        assert belief.low <= true_age <= belief.high, f"track {track}"
 
 
 def last_beliefs(seen: list[Seen], name: str) -> dict[int, AgeBelief]:
-    """What was known in the end of each person under whom somebody was listed: two each, one for every appearance."""
-    last = {one.face.person: one.face.belief for one in seen if one.name == name and one.face.belief is not None}
+    """What was known of somebody at the end of each appearance, by its track: there are two each."""
+    last = {one.face.track: one.face.belief for one in seen if one.name == name and one.face.belief is not None}
     assert len(last) == 2
     return last
 
 
 def test_an_age_is_shown_within_two_seconds_and_stays(seen: list[Seen]) -> None:
-    by_person: dict[int, list[Seen]] = defaultdict(list)
+    by_track: dict[int, list[Seen]] = defaultdict(list)
     for one in seen:
-        by_person[one.face.person].append(one)
-    for person, sightings in by_person.items():
+        by_track[one.face.track].append(one)
+    for track, sightings in by_track.items():
         shown = [one for one in sightings if one.face.belief is not None and one.face.belief.settled]
-        assert shown, f"person {person} never gets an age"
+        assert shown, f"track {track} never gets an age"
         assert shown[0].time_s - sightings[0].time_s <= 2
         final = shown[-1].face.belief
         assert final is not None
         for one in shown:
             assert one.face.belief is not None
-            assert abs(one.face.belief.years - final.years) < 5, f"person {person} at {one.time_s:.2f} s"
+            assert abs(one.face.belief.years - final.years) < 5, f"track {track} at {one.time_s:.2f} s"
+
+
+def test_one_person_per_name_however_often_they_leave(seen: list[Seen]) -> None:
+    """Each of the two leaves the picture for seconds and comes back."""
+    if not any(one.face.raw is not None and one.face.raw.embedding is not None for one in seen):
+        pytest.skip("the committed model gives no face embeddings")
+    numbers = {name: {one.face.person for one in seen if one.name == name} for name in {one.name for one in seen}}
+    final = {name: {one.face.person for one in seen if one.name == name and one.time_s > 19} for name in numbers}
+    assert all(len(people) == 1 for people in final.values()), "a number that was corrected is not shown again"
+    for name, people in numbers.items():
+        first = min(one.time_s for one in seen if one.name == name)
+        shown_first = {one.face.person for one in seen if one.name == name and one.time_s == first}
+        assert final[name] == shown_first, f"{name} is shown as {sorted(people)}: in the end not under the first number"

@@ -167,12 +167,47 @@ def test_sessions_are_listed_exported_and_deleted(shell: Shell) -> None:
     assert "no session" in shell("sessions", "list", *log).out
 
 
+def test_subtitles_and_the_report_of_a_session(shell: Shell) -> None:
+    srt, again, report = (shell.folder / name for name in ("ages.srt", "again.srt", "report.html"))
+    analyzed = shell.analyze("demo", "--duration", "4", "--srt", srt, "--ass", shell.folder / "ages.ass")
+    assert analyzed.code == 0
+    assert " --> " in srt.read_text(encoding="utf-8")
+    assert "Dialogue:" in (shell.folder / "ages.ass").read_text(encoding="utf-8")
+    log = shell.own[:2]
+    assert shell("sessions", "export", "1", "--srt", again, *log).code == 0
+    assert again.read_bytes() == srt.read_bytes()
+    assert str(report) in shell("sessions", "report", "1", "--out", report, *log).out
+    assert "</html>" in report.read_text(encoding="utf-8")
+
+
+def test_subtitles_of_pictures_are_refused_before_the_work(shell: Shell) -> None:
+    (shell.folder / "pictures").mkdir()
+    answer = shell.analyze(shell.folder / "pictures", "--srt", shell.folder / "ages.srt")
+    assert answer.code == 2
+    assert_one_error(answer, "Subtitles")
+
+
 def test_settings_are_listed_and_obeyed(shell: Shell) -> None:
     listed = shell("settings").out
     assert "detector.smallest_face_px" in listed
     assert "20 to 1000" in listed
     shell.analyze("demo", "--frames", "20", "--smallest-face", "600", "--csv", shell.folder / "ages.csv")
     assert read_csv(shell.folder / "ages.csv") == []
+
+
+def test_the_settings_file_counts_and_flags_come_before_it(shell: Shell) -> None:
+    file = shell.folder / "settings.toml"
+    file.write_text("[detector]\nsmallest_face_px = 600\n[age]\nengine = 'cpu'\n", encoding="utf-8")
+    listed = shell("settings", "--settings", file).out
+    assert str(file) in listed
+    assert "600" in listed
+    assert "chosen by name" in shell("engine", "info", "--settings", file, "--models", shell.models).out
+    own = "--settings", file, "--models", shell.models
+    assert "chosen by name" not in shell("engine", "info", *own, "--engine", "auto").out
+    file.write_text("[detector]\nsmallest = 600\n", encoding="utf-8")
+    answer = shell.analyze("demo", "--settings", file)
+    assert answer.code == 2
+    assert_one_error(answer, str(file))
 
 
 def test_engine_info_says_what_runs_and_why(shell: Shell) -> None:
@@ -338,6 +373,7 @@ def test_a_misspelt_setting_gets_the_right_name_as_hint(shell: Shell) -> None:
         ("sessions",),
         ("sessions", "export"),
         ("sessions", "export", "one"),
+        ("sessions", "report", "1"),
     ],
 )
 def test_a_command_that_makes_no_sense(shell: Shell, arguments: Sequence[str]) -> None:
@@ -347,7 +383,8 @@ def test_a_command_that_makes_no_sense(shell: Shell, arguments: Sequence[str]) -
 
 
 def test_a_session_that_is_not_there(shell: Shell) -> None:
-    for action in (("export", "7", "--csv", str(shell.folder / "a.csv")), ("delete", "7", "--yes")):
+    file = str(shell.folder / "a.csv")
+    for action in (("export", "7", "--csv", file), ("report", "7", "--out", file), ("delete", "7", "--yes")):
         answer = shell("sessions", *action, *shell.own[:2])
         assert answer.code == 1
         assert_one_error(answer, "7")
@@ -394,13 +431,24 @@ def test_an_error_is_two_lines_and_no_traceback() -> None:
     assert len(done.stderr.splitlines()) == 2, done.stderr
 
 
+HEEDING_SIGINT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Tests that run in the background have SIGINT ignored by their shell, and processes inherit that: this one does not."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals between processes")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_what_was_recorded(shell: Shell, number: signal.Signals) -> None:
     out, annotated = shell.folder / "ages.csv", shell.folder / "seen.mp4"
     arguments = ["analyze", "demo", "--csv", str(out), "--annotated", str(annotated), *shell.own]
     process = subprocess.Popen(
-        [sys.executable, str(REPO / "main.py"), *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HEEDING_SIGINT, str(REPO / "main.py"), *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + PATIENCE_S
     # The recording begins beside its name with the first frame.
