@@ -1,13 +1,42 @@
-"""Small parts that several dialogs are made of."""
+"""Small parts that several dialogs and panels are made of."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QTextBrowser
+from PySide6.QtWidgets import QAbstractItemView, QDialog, QDialogButtonBox, QLabel, QTableView, QTextBrowser
 
 TEXT_WIDTH_PX = 460
 """Of a paragraph: about seventy characters a line."""
+
+
+class RowTable(QTableView):
+    """A table of whole rows, of which the user chooses one or, with Shift and Ctrl, several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._choosing = False
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+
+    def choose_row(self, row: int) -> None:
+        """Selects this row and no other; a click with Shift extends the selection from here.
+
+        Qt's own `selectRow` looks at the keys that are down at that moment: with Shift held, as during a shortcut or a click
+        elsewhere, it extends the selection, or selects nothing where there was none to extend.
+        """
+        self._choosing = True
+        try:
+            self.selectRow(row)
+        finally:
+            self._choosing = False
+
+    def selectionCommand(
+        self, index: QModelIndex | QPersistentModelIndex, event: QEvent | None = None
+    ) -> QItemSelectionModel.SelectionFlag:
+        if self._choosing:
+            return QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        return super().selectionCommand(index, event)
 
 
 def paragraph(text: str, form: Qt.TextFormat = Qt.TextFormat.AutoText) -> QLabel:

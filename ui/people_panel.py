@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelection, QPoint, QSize, QSortFilterProxyModel, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QSize, QSortFilterProxyModel, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ui.parts import RowTable
 from ui.people_model import SWATCH_PX, Column, Index, PeopleModel
 
 WIDEST = {
@@ -106,7 +107,7 @@ class PeoplePanel(QWidget):
             self.table.clearSelection()
             return
         index = self._sorted.mapFromSource(self._model.index(row, 0))
-        self.table.selectRow(index.row())
+        self.table.choose_row(index.row())
         self.table.scrollTo(index)
 
     def selected(self) -> list[int]:
@@ -118,19 +119,17 @@ class PeoplePanel(QWidget):
         """Lets the user type a name into the chosen row."""
         rows = self.table.selectionModel().selectedRows(Column.PERSON)
         if rows:
-            self.table.setCurrentIndex(rows[0])
+            self.table.selectionModel().setCurrentIndex(rows[0], QItemSelectionModel.SelectionFlag.NoUpdate)
             self.table.edit(rows[0])
 
     def sizeHint(self) -> QSize:
         return QSize(sum(_width(self.table, column) for column in Column) + SCROLL_BAR_PX, 480)
 
-    def _make_table(self) -> QTableView:
-        table = QTableView()
+    def _make_table(self) -> RowTable:
+        table = RowTable()
         table.setModel(self._sorted)
         table.setSortingEnabled(True)
         table.sortByColumn(Column.FIRST_SEEN, Qt.SortOrder.AscendingOrder)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed | QAbstractItemView.EditTrigger.DoubleClicked)
         table.setItemDelegateForColumn(Column.PERSON, NameDelegate(table))
         table.setShowGrid(False)
@@ -138,7 +137,7 @@ class PeoplePanel(QWidget):
         table.setWordWrap(False)
         table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
-        table.setFrameShape(QTableView.Shape.NoFrame)
+        table.setFrameShape(RowTable.Shape.NoFrame)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 12)
         header = table.horizontalHeader()

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPushButton,
     QSplitter,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +26,7 @@ from PySide6.QtWidgets import (
 from pipeline.sessions import SessionSummary, delete_sessions
 from pipeline.store import SessionLog
 from ui.background import BackgroundCall
+from ui.parts import RowTable
 from ui.session_view import SessionView
 from ui.sessions_model import Listed, SessionColumn, SessionFilter, SessionsModel, read_list, source_text, started_text
 
@@ -105,7 +105,7 @@ class SessionsDialog(QDialog):
         """Chooses a session; False where it is not in the list."""
         for row in range(self._filter.rowCount()):
             if self._model.session_at(self._filter.mapToSource(self._filter.index(row, 0)).row()).id == session_id:
-                self.table.selectRow(row)
+                self.table.choose_row(row)
                 return True
         return False
 
@@ -169,7 +169,7 @@ class SessionsDialog(QDialog):
     def _on_listed(self, listed: Listed) -> None:
         self._model.show_sessions(listed)
         if not self._loaded and self._filter.rowCount():
-            self.table.selectRow(0)
+            self.table.choose_row(0)
         self._loaded = True
         if self._stale:
             self._stale = False
@@ -216,18 +216,16 @@ class SessionsDialog(QDialog):
 
     # Building.
 
-    def _make_table(self) -> QTableView:
-        table = QTableView()
+    def _make_table(self) -> RowTable:
+        table = RowTable()
         table.setModel(self._filter)
         table.setSortingEnabled(True)
         table.sortByColumn(SessionColumn.STARTED, Qt.SortOrder.DescendingOrder)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setShowGrid(False)
         table.setTabKeyNavigation(False)
         table.setWordWrap(False)
-        table.setFrameShape(QTableView.Shape.NoFrame)
+        table.setFrameShape(RowTable.Shape.NoFrame)
         table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 12)

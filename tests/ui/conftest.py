@@ -12,8 +12,10 @@ from pytestqt.qtbot import QtBot
 # Before Qt starts. Tests for a real X server run the program as a process of its own.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 
 from pipeline.settings import Settings
 from pipeline.settings_file import SettingsStore
@@ -26,6 +28,22 @@ from ui.theme import Theme
 @pytest.fixture(scope="session")
 def theme(qapp: QApplication) -> Theme:
     return Theme(qapp)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_held_down() -> Iterator[None]:
+    """Every test begins with no key and no button down: for Qt, those of the last event that a test made stay down."""
+    yield
+    if QApplication.instance() is None:
+        return
+    nowhere = QWidget()
+    for button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton):
+        if button in QGuiApplication.mouseButtons():
+            QTest.mouseRelease(nowhere, button)
+    if QGuiApplication.keyboardModifiers() != Qt.KeyboardModifier.NoModifier:
+        QTest.keyRelease(nowhere, Qt.Key.Key_Shift)
+    assert QGuiApplication.keyboardModifiers() == Qt.KeyboardModifier.NoModifier
+    assert QGuiApplication.mouseButtons() == Qt.MouseButton.NoButton
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
-from PySide6.QtGui import QColor
-from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtTest import QAbstractItemModelTester, QTest
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from pipeline.clock import clock_text
@@ -18,6 +18,8 @@ from pipeline.roster import PersonRow, TrackRow
 from pipeline.types import AgeBelief
 from ui.people_model import Column, PeopleModel
 from ui.people_panel import PeoplePanel
+
+Modifier = Qt.KeyboardModifier
 
 
 def row(person: int, years: float, first_s: float = 0.0, last_s: float = 0.0, settled: bool = True) -> PersonRow:
@@ -90,6 +92,46 @@ def test_the_selection_stays_with_its_person(model: PeopleModel, panel: PeoplePa
     with qtbot.waitSignal(panel.person_selected) as selected:
         panel.select(None)
     assert selected.args == [-1]
+
+
+NOTHING, SHIFT, CONTROL = Modifier.NoModifier, Modifier.ShiftModifier, Modifier.ControlModifier
+
+
+@pytest.mark.parametrize("held", [NOTHING, SHIFT, CONTROL, SHIFT | CONTROL])
+def test_whoever_the_program_chooses_is_chosen_alone_whatever_keys_are_down(
+    model: PeopleModel, panel: PeoplePanel, held: Modifier
+) -> None:
+    model.update_people([row(1, 34), row(2, 8), row(3, 50)], now_s=0)
+    QTest.keyPress(panel, Qt.Key.Key_Shift, held)
+    assert QGuiApplication.keyboardModifiers() == held
+    for person in (2, 3, 1, 1):
+        panel.select(person)
+        assert panel.selected() == [person]
+        panel.edit_name()
+        assert panel.table.findChild(QLineEdit) is not None
+        assert panel.selected() == [person]
+        panel.table.closePersistentEditor(panel.table.currentIndex())
+    panel.select(None)
+    assert panel.selected() == []
+
+
+def test_the_user_chooses_several_from_whoever_is_chosen(model: PeopleModel, panel: PeoplePanel) -> None:
+    model.update_people([row(person, 30) for person in range(1, 6)], now_s=0)
+
+    def click(person: int, modifier: Modifier) -> None:
+        place = panel.table.visualRect(panel.table.model().index(person - 1, Column.AGE)).center()
+        QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+    click(5, NOTHING)
+    panel.select(2)
+    click(4, SHIFT)
+    assert panel.selected() == [2, 3, 4]
+    click(3, CONTROL)
+    assert panel.selected() == [2, 4]
+    QTest.keyClick(panel.table, Qt.Key.Key_Down, SHIFT)
+    assert len(panel.selected()) > 1
+    click(1, NOTHING)
+    assert panel.selected() == [1]
 
 
 def test_another_run_begins_with_an_empty_list(model: PeopleModel, panel: PeoplePanel) -> None:
