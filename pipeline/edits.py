@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.errors import LogError
 from pipeline.store import SessionLog
-from pipeline.types import Join
+from pipeline.types import FrameResult, Join
 
 SPLIT_FIRST = 1_000_000
 """Persons that the user splits off are numbered from here by their track: the analysis, which may be running in another thread,
@@ -64,7 +64,7 @@ Edit = Rename | Merge | Split | Hide
 
 
 class EditedPersons:
-    """Who is who after the user's edits. Made by `apply_edits`; nothing changes it afterwards."""
+    """Who is who after the user's edits. Made by `apply_edits`; nothing changes it afterwards, so that threads may share it."""
 
     def __init__(self, edits: Sequence[Edit], joins: Iterable[Join] = ()) -> None:
         joins = list(joins)
@@ -133,6 +133,12 @@ def apply_edits(edits: Sequence[Edit], joins: Iterable[Join] = ()) -> EditedPers
         joins: what the analysis recognised by itself, in any order.
     """
     return EditedPersons(edits, joins)
+
+
+def as_shown(result: FrameResult, who: EditedPersons) -> FrameResult:
+    """A result as the user sees it: with the numbers that are shown, without the hidden."""
+    faces = [replace(face, person=who.person(face.person, face.track)) for face in result.faces]
+    return replace(result, faces=tuple(face for face in faces if not who.is_hidden(face.person)))
 
 
 def split_off(person: int, track: int, edits: Sequence[Edit]) -> Split:

@@ -39,6 +39,24 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Extras:
+    """What a label says besides the age.
+
+    Attributes:
+        gender: the model's guess.
+        reason: why little is known, where that is so.
+        raw_age, quality: of this picture alone.
+        track: its number.
+    """
+
+    gender: bool = False
+    reason: bool = True
+    raw_age: bool = False
+    quality: bool = False
+    track: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ShownAge:
     """Whole years, as a label shows them."""
 
@@ -107,9 +125,33 @@ class LabelHysteresis:
         words = [self.age_text(face.person, face.belief), gender_text(face.male) if show_gender else ""]
         return " ".join(word for word in words if word)
 
+    def full_text(self, face: Face, name: str | None, extras: Extras) -> str:
+        """The label as the window shows it: the user's name for the person, age, and what else is wanted."""
+        text = self.text(face, extras.gender)
+        return " · ".join([f"{name} {text}" if name else text, *_more(face, extras)])
+
+    def copy(self) -> LabelHysteresis:
+        """Another one that shows the same numbers at first."""
+        other = LabelHysteresis()
+        other._shown = dict(self._shown)
+        return other
+
     def keep_only(self, persons: Collection[int]) -> None:
         """Forgets everybody else: call it now and then with those who may still be seen."""
         self._shown = {person: shown for person, shown in self._shown.items() if person in persons}
+
+
+def _more(face: Face, extras: Extras) -> list[str]:
+    more = []
+    if extras.reason and face.reason:
+        more.append(face.reason)
+    if extras.raw_age and face.raw is not None:
+        more.append(f"raw {face.raw.years:.1f}")
+    if extras.quality:
+        more.append(f"q {face.quality:.2f}")
+    if extras.track:
+        more.append(f"#{face.track}")
+    return more
 
 
 def color_rgb(person: int) -> tuple[int, int, int]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from pipeline.annotate import Film
 from pipeline.blur import BlurChoice, HiddenFaces, pixelate
 from pipeline.drawing import Caption, Painter
+from pipeline.edits import EditedPersons, apply_edits, as_shown
 from pipeline.errors import AppError, OutputError
-from pipeline.labels import LabelHysteresis, color_bgr
+from pipeline.labels import Extras, LabelHysteresis, color_bgr
 from pipeline.protocols import SourceInfo
 from pipeline.types import Box, FrameResult
 
@@ -36,12 +37,24 @@ class RecordingOrder:
     Attributes:
         target: the film to write.
         labels: with boxes and ages.
-        gender: labels tell it.
+        ages: the numbers that labels elsewhere show at the moment: those of the film begin with the same.
     """
 
     target: Path
     labels: bool = True
-    gender: bool = False
+    ages: LabelHysteresis = field(default_factory=LabelHysteresis, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChoice:
+    """What labels say, and of whom.
+
+    Attributes:
+        who: after the user's edits.
+    """
+
+    extras: Extras = field(default_factory=Extras)
+    who: EditedPersons = field(default_factory=lambda: apply_edits(()))
 
 
 @dataclass(slots=True)
@@ -50,6 +63,7 @@ class Wishes:
 
     recording: RecordingOrder | None = None
     blur: BlurChoice = field(default_factory=BlurChoice)
+    labels: LabelChoice = field(default_factory=LabelChoice)
     logging: bool = True
 
 
@@ -93,7 +107,7 @@ class Recorder:
             return
         try:
             if self._take is None:
-                self._take = _Take(order, self._info, result)
+                self._take = _Take(order, self._info, self._wishes, result)
             self._take.add(result, boxes, self._wishes.blur)
         except AppError as error:
             self._end(error)
@@ -134,12 +148,13 @@ class _Held:
 class _Take:
     """One recording. Its clock runs while it is watched: jumps and pauses leave no holes in it."""
 
-    def __init__(self, order: RecordingOrder, info: SourceInfo, first: FrameResult) -> None:
+    def __init__(self, order: RecordingOrder, info: SourceInfo, wishes: Wishes, first: FrameResult) -> None:
         self.order = order
         self.seconds = 0.0
         self._info = info
+        self._wishes = wishes
         self._painter = Painter()
-        self._labels = LabelHysteresis()
+        self._labels = order.ages.copy()
         self._last: FrameResult | None = None
         self._held: deque[_Held] = deque()
         self._known: dict[int, float] = {}
@@ -198,11 +213,15 @@ class _Take:
         result = held.result
         image = pixelate(result.frame.image, held.boxes)
         if self.order.labels:
-            image = self._painter.draw(
-                image,
-                [
-                    Caption(face.detection.box, self._labels.text(face, self.order.gender), color_bgr(face.person))
-                    for face in result.faces
-                ],
-            )
+            image = self._painter.draw(image, self._captions(result, self._wishes.labels))
         self._film.add(image, replace(result, frame=replace(result.frame, time_s=held.at_s)))
+
+    def _captions(self, result: FrameResult, choice: LabelChoice) -> list[Caption]:
+        return [
+            Caption(
+                face.detection.box,
+                self._labels.full_text(face, choice.who.name(face.person), choice.extras),
+                color_bgr(face.person),
+            )
+            for face in as_shown(result, choice.who).faces
+        ]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from pipeline.edits import Edit, EditedPersons, apply_edits, person_label
+from pipeline.edits import Edit, EditedPersons, apply_edits, as_shown, person_label
 from pipeline.observations import VISIBLE_GAP_S
 from pipeline.spans import Span, Spans
 from pipeline.types import AgeBelief, FrameResult, Join
@@ -182,8 +182,7 @@ class People:
         """A result as the user sees it: with the numbers that are shown, without the hidden."""
         if not self._edits:
             return result
-        faces = [replace(face, person=self._who.person(face.person, face.track)) for face in result.faces]
-        return replace(result, faces=tuple(face for face in faces if not self._who.is_hidden(face.person)))
+        return as_shown(result, self._who)
 
     def _regroup(self) -> None:
         self._who = apply_edits(self._edits, self._joins)

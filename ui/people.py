@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from pipeline.age_series import AgeSeries
-from pipeline.edits import Edit
+from pipeline.edits import Edit, EditedPersons
 from pipeline.observations import persons
 from pipeline.roster import People, PeopleChanges, PersonRow, TrackKey
 from pipeline.store import SessionLog
@@ -166,6 +166,11 @@ class PeopleController(QObject):
     def shown_again(self) -> FrameResult | None:
         """The newest result of this run, as it is to be shown after an edit."""
         return None if self._result is None else self._people.apply(self._result)
+
+    @property
+    def who(self) -> EditedPersons:
+        """Who is who after the user's edits."""
+        return self._people.who
 
     def name(self, person: int) -> str | None:
         """The name that the user gave."""

@@ -18,6 +18,7 @@ from pipeline.blur import BlurChoice, HiddenFaces, blurred
 from pipeline.drawing import Caption, Painter
 from pipeline.errors import OutputError
 from pipeline.labels import color_bgr
+from pipeline.recorder import LabelChoice
 from pipeline.sources.names import safe_name
 from pipeline.types import FrameResult, UInt8Array
 from ui.background import BackgroundCall
@@ -58,8 +59,13 @@ class PictureControl(Control):
         """Waits for a snapshot that is being written."""
         return self._save.close(timeout_s)
 
+    def wish_labels(self) -> None:
+        """From now on films are recorded with the labels that the picture has: names and persons, and what else they say."""
+        self.window.session.wishes.labels = LabelChoice(self.window.labelling.extras, self.window.people.who)
+
     def show_again(self) -> None:
         """Shows the newest picture anew: persons, or what is to be seen of them, have changed."""
+        self.wish_labels()
         if self._raw is not None:
             self._show(self._raw)
 
@@ -76,6 +82,8 @@ class PictureControl(Control):
     @Slot(FrameResult)
     def _on_result(self, result: FrameResult) -> None:
         self._raw = result
+        # Persons may have been recognised as earlier ones since.
+        self.wish_labels()
         self._show(result)
 
     def _show(self, raw: FrameResult) -> None:
@@ -87,6 +95,7 @@ class PictureControl(Control):
     def _begin_run(self) -> None:
         self._raw = None
         self._hidden = HiddenFaces()
+        self.wish_labels()
 
     @Slot(bool)
     def _on_blur(self, on: bool) -> None:

@@ -65,7 +65,7 @@ class RecordControl(Control):
     def start(self, target: Path) -> None:
         """Records from the next picture on."""
         wishes = self.window.session.wishes
-        wishes.recording = RecordingOrder(target, self.labels.isChecked(), self.window.settings.view.show_gender)
+        wishes.recording = RecordingOrder(target, self.labels.isChecked(), self.window.labelling.shown)
         self._lamp.setText("● REC")
         self._lamp.setToolTip(f"Recording to {target}")
         self._lamp.show()

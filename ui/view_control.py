@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 
+from pipeline.labels import Extras
 from ui.control import Control
-from ui.labelling import Extras
 from ui.theme import Appearance, Theme
 from ui.video_view import Overlay, Scaling
 
@@ -105,8 +105,9 @@ class ViewControl(Control):
 
     def _apply_overlays(self, actions: dict[str, QAction]) -> None:
         on = {name: action.isChecked() for name, action in actions.items()}
-        self.window.labelling.add(Extras(on["reason"], on["raw_age"], on["quality"], on["track"]))
+        self.window.labelling.add(Extras(on["gender"], on["reason"], on["raw_age"], on["quality"], on["track"]))
         self.window.view.set_overlay(Overlay(on["boxes"], on["landmarks"]))
+        self.window.picture.wish_labels()
 
     @Slot()
     def _follow_gender(self) -> None:

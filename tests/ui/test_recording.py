@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from pipeline.drawing import Caption, Painter
 from pipeline.types import Box, UInt8Array, as_readonly
 from tests.pipeline.clips import write_film
 from tests.ui.doubles import FPS, HEIGHT, WIDTH, face_box
@@ -169,6 +170,43 @@ def test_a_jump_while_recording_leaves_no_hole(qtbot: QtBot, window: MainWindow,
     times, _, _ = read_film(target)
     assert len(times) == 5
     assert np.diff(times) == pytest.approx([0.04] * 4, abs=0.002)
+
+
+def test_a_recording_has_the_labels_that_the_picture_has(
+    qtbot: QtBot, window: MainWindow, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[set[str]] = []
+    draw = Painter.draw
+
+    def spied(painter: Painter, image: UInt8Array, captions: Sequence[Caption]) -> UInt8Array:
+        drawn.append({caption.text for caption in captions})
+        return draw(painter, image, captions)
+
+    monkeypatch.setattr("pipeline.drawing.Painter.draw", spied)
+
+    def seen(index: int) -> tuple[set[str], set[str]]:
+        """What the film says of this picture, and what the window says."""
+        count = len(drawn)
+        window.session.seek_frame(index)
+        wait_until(qtbot, lambda: len(drawn) > count and shows(window, index))
+        assert window.view.result is not None
+        return drawn[-1], {window.view.text_of(face) for face in window.view.result.faces}
+
+    open_paused(qtbot, window, film, 20)
+    wait_until(qtbot, lambda: window.people.model.rowCount() == 2)
+    window.recording.start(tmp_path / "out.mkv")
+    assert seen(21) == ({"34 (28–41)", "9 (3–16)"},) * 2
+    window.people.rename(1, "Ada")
+    window.viewing.overlays["track"].setChecked(True)
+    assert seen(22) == ({"Ada 34 (28–41) · #1", "9 (3–16) · #2"},) * 2
+    window.people.select(2)
+    window.people.hide_chosen()
+    assert seen(23) == ({"Ada 34 (28–41) · #1"},) * 2
+    window.people.undo()
+    window.panel.table.selectAll()
+    window.people.merge_chosen()
+    merged, _ = seen(24)
+    assert {text.split()[0] for text in merged} == {"Ada"}
 
 
 def test_closing_the_window_finishes_the_film(qtbot: QtBot, window: MainWindow, film: Path, tmp_path: Path) -> None:
