@@ -124,6 +124,12 @@ class Recorder:
         if self._take is not None:
             self._end()
 
+    def leave(self) -> None:
+        """Lets go of the film as it is: for another thread, when the one that records cannot be waited for any longer."""
+        take = self._take
+        if take is not None:
+            take.leave()
+
     def _end(self, error: AppError | None = None) -> None:
         take, self._take = self._take, None
         order = take.order if take is not None else self._wishes.recording
@@ -143,6 +149,8 @@ class _Held:
     result: FrameResult
     boxes: list[Box]
     at_s: float
+    jumped: bool
+    """The picture does not go on from the one before."""
 
 
 class _Take:
@@ -167,10 +175,11 @@ class _Take:
             start_s=info.start_s + frame.time_s,
             duration_s=None if info.duration_s is None else max(0.0, info.duration_s - frame.time_s),
         )
-        self._film = Film(order.target, begun, frame.width, frame.height)
+        self._film = Film(order.target, begun, frame.width, frame.height, live=True)
 
     def add(self, result: FrameResult, boxes: list[Box], blur: BlurChoice) -> None:
         last, self._last = self._last, result
+        jumped = False
         if last is not None:
             if last.frame is result.frame or (last.frame.index, last.frame.stretch) == (result.frame.index, result.frame.stretch):
                 return
@@ -179,11 +188,11 @@ class _Take:
                 step_s = PICTURE_S
             elif result.frame.stretch != last.frame.stretch or step_s <= 0:
                 step_s = 1 / self._info.fps if self._info.fps else USUAL_FRAME_S
-                self._film.end_sound()
+                jumped = True
                 self._known.clear()
             self.seconds += step_s
         self._hide_in_held(result, blur)
-        self._held.append(_Held(result, boxes, self.seconds))
+        self._held.append(_Held(result, boxes, self.seconds, jumped))
         hold_s = LOOK_BACK_S if blur.on else 0.0
         while self._held and (self._held[0].at_s <= self.seconds - hold_s or len(self._held) > MOST_HELD):
             self._write(self._held.popleft())
@@ -194,6 +203,9 @@ class _Take:
                 self._write(self._held.popleft())
         finally:
             self._film.close()
+
+    def leave(self) -> None:
+        self._film.leave()
 
     def _hide_in_held(self, result: FrameResult, blur: BlurChoice) -> None:
         """Whoever is found only now was probably there a moment before."""
@@ -211,6 +223,8 @@ class _Take:
 
     def _write(self, held: _Held) -> None:
         result = held.result
+        if held.jumped:
+            self._film.jump(self._info.start_s + result.frame.time_s, held.at_s)
         image = pixelate(result.frame.image, held.boxes)
         if self.order.labels:
             image = self._painter.draw(image, self._captions(result, self._wishes.labels))

@@ -55,8 +55,6 @@ REFRESH_MS = 200
 
 CLOSE_TIMEOUT_S = 2.0
 """For the run; with what may be left of the controls' work, the process ends within three seconds."""
-CLOSE_RECORDING_TIMEOUT_S = 60.0
-"""While a film is recorded: nothing of it may be lost, however slow the disk is."""
 CLOSE_HELPERS_TIMEOUT_S = 0.8
 """For all controls together."""
 
@@ -275,7 +273,7 @@ class MainWindow(QMainWindow):
         self.preferences.sync()
         self._refresh_timer.stop()
         self.hide()
-        ended = [self.session.close(CLOSE_RECORDING_TIMEOUT_S if self.recording.active else CLOSE_TIMEOUT_S)]
+        ended = [self.session.close(CLOSE_TIMEOUT_S)]
         deadline_s = time.monotonic() + CLOSE_HELPERS_TIMEOUT_S
         for control in reversed(self._controls):
             ended.append(control.close(max(0.0, deadline_s - time.monotonic())))

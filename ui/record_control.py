@@ -67,7 +67,9 @@ class RecordControl(Control):
         wishes = self.window.session.wishes
         wishes.recording = RecordingOrder(target, self.labels.isChecked(), self.window.labelling.shown)
         self._lamp.setText("● REC")
-        self._lamp.setToolTip(f"Recording to {target}")
+        source = self.window.session.source
+        sound = "" if source is None or (source.has_audio and source.path is not None) else ", without sound"
+        self._lamp.setToolTip(f"Recording to {target}{sound}")
         self._lamp.show()
         self._update()
 

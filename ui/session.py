@@ -267,7 +267,8 @@ class Session(QObject):
     def close(self, timeout_s: float) -> bool:
         """Ends the run and waits for it: frames that were read are written, then everything is closed.
 
-        Nothing is signalled any more afterwards. The wait cannot deadlock: the run never waits for the window's thread.
+        Nothing is signalled any more afterwards. The wait cannot deadlock: the run never waits for the window's thread. A film
+        that is still being finished when the time is over gets its name all the same: all but the last second can be played.
 
         Returns:
             False where the run has not ended in time (a driver hangs).
@@ -279,6 +280,8 @@ class Session(QObject):
             return True
         run.stop.set()
         thread.join(timeout_s)
+        if thread.is_alive() and run.recorder is not None:
+            run.recorder.leave()
         self._state = State.FINISHED
         return not thread.is_alive()
 
