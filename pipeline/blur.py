@@ -7,12 +7,13 @@ most `BLOCKS` squares across a face nothing is left but the colour of skin and h
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from pipeline.types import Box, FrameResult, UInt8Array
+from pipeline.edits import EditedPersons, apply_edits
+from pipeline.types import Box, Face, FrameResult, UInt8Array
 
 BLOCKS = 6
 """Squares across the pixelated part, margin included: a face itself is about four wide."""
@@ -36,11 +37,15 @@ class BlurChoice:
 
     Attributes:
         on: faces are blurred.
-        exempt: tracks of persons who are not. Tracks, since persons may be merged and split at any time.
+        who: after the user's edits; knows who is exempt.
     """
 
     on: bool = False
-    exempt: frozenset[int] = frozenset()
+    who: EditedPersons = field(default_factory=lambda: apply_edits(()))
+
+    def hides(self, face: Face) -> bool:
+        """Whether this face is to be blurred, by its numbers as the analysis gave them."""
+        return self.on and not self.who.is_exempt(face.person, face.track)
 
 
 def pixelate(image: UInt8Array, boxes: Iterable[Box]) -> UInt8Array:
@@ -78,7 +83,7 @@ class HiddenFaces:
     """Where faces are to be hidden, frame after frame: those in sight, and for a while those that were just in sight."""
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[Box, float]] = {}
+        self._last: dict[int, tuple[Face, float]] = {}
         self._time_s = 0.0
 
     def boxes(self, result: FrameResult, choice: BlurChoice) -> list[Box]:
@@ -92,14 +97,14 @@ class HiddenFaces:
             self._last.clear()
         self._time_s = frame.time_s
         for face in result.faces:
-            self._last[face.track] = face.detection.box, frame.time_s
+            self._last[face.track] = face, frame.time_s
         boxes = []
-        for track, (box, seen_s) in list(self._last.items()):
+        for track, (face, seen_s) in list(self._last.items()):
             age_s = frame.time_s - seen_s
             if age_s > HOLD_S:
                 del self._last[track]
-            elif choice.on and track not in choice.exempt:
-                boxes.append(_grown(box, age_s * HOLD_GROWTH))
+            elif choice.hides(face):
+                boxes.append(_grown(face.detection.box, age_s * HOLD_GROWTH))
         return boxes
 
 

@@ -1,4 +1,5 @@
-"""What the user corrects: names, two numbers that are one person, a track that is somebody else, faces that are nobody.
+"""What the user corrects: names, two numbers that are one person, a track that is somebody else, faces that are nobody,
+and who is not to be blurred.
 
 The rows of the log stay as they were written; edits are kept beside them, in order, and are applied by whoever shows persons:
 exports, tables, the window. So each of them can be taken back. The window applies the same edits to what is on the screen:
@@ -60,7 +61,15 @@ class Hide:
     hidden: bool = True
 
 
-Edit = Rename | Merge | Split | Hide
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """The person is not blurred where faces are; with `exempt` False again. A merge takes it along, a split does not."""
+
+    person: int
+    exempt: bool = True
+
+
+Edit = Rename | Merge | Split | Hide | Exempt
 
 
 class EditedPersons:
@@ -76,13 +85,19 @@ class EditedPersons:
         self._known: dict[tuple[int, int], int] = {}
         self._names: dict[int, str] = {}
         self._hidden: set[int] = set()
+        self._exempt: set[int] = set()
         for edit in edits:
             match edit:
                 case Rename(person, name):
                     self._names[person] = name
                 case Hide(person, hidden):
                     (self._hidden.add if hidden else self._hidden.discard)(person)
+                case Exempt(person, exempt):
+                    (self._exempt.add if exempt else self._exempt.discard)(person)
                 case Merge(person, into) if person != into:
+                    if person in self._exempt:
+                        self._exempt.remove(person)
+                        self._exempt.add(into)
                     self._names[into] = self._names.get(into) or self._names.pop(person, "")
                     self._names.pop(person, None)
                     self._hidden.discard(person)
@@ -108,6 +123,15 @@ class EditedPersons:
     def is_hidden(self, person: int) -> bool:
         """Whether the user wants that person, by the number that is shown, left out."""
         return person in self._hidden
+
+    @property
+    def exempt(self) -> frozenset[int]:
+        """Who is not to be blurred, by the number that is shown."""
+        return frozenset(self._exempt)
+
+    def is_exempt(self, person: int, track: int) -> bool:
+        """Whether a face is not to be blurred; arguments as of `person`."""
+        return bool(self._exempt) and self.person(person, track) in self._exempt
 
     def _find(self, person: int, track: int) -> int:
         person = self.machine_person(person, track)
@@ -216,7 +240,7 @@ def _with_numbers(edit: Edit, joined: Callable[[int], int]) -> Edit:
     match edit:
         case Merge(person, into):
             return Merge(joined(person), joined(into))
-        case Rename() | Split() | Hide():
+        case Rename() | Split() | Hide() | Exempt():
             return replace(edit, person=joined(edit.person))
 
 
@@ -231,6 +255,8 @@ def _to_row(edit: Edit) -> tuple[str, int, int | None, int | None, str | None]:
             return "split", person, track, new_person, None
         case Hide(person, hidden):
             return ("hide" if hidden else "show"), person, None, None, None
+        case Exempt(person, exempt):
+            return ("exempt" if exempt else "blur"), person, None, None, None
 
 
 def _to_edit(row: tuple[Any, ...]) -> Edit:
@@ -242,5 +268,7 @@ def _to_edit(row: tuple[Any, ...]) -> Edit:
             return Merge(person, other)
         case "split":
             return Split(person, track, other)
+        case "exempt" | "blur":
+            return Exempt(person, exempt=kind == "exempt")
         case _:
             return Hide(person, hidden=kind == "hide")

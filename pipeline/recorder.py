@@ -212,7 +212,7 @@ class _Take:
         for face in result.faces:
             seen_s = self._known.get(face.track)
             self._known[face.track] = self.seconds
-            if not blur.on or face.track in blur.exempt or (seen_s is not None and self.seconds - seen_s <= LOOK_BACK_S):
+            if not blur.hides(face) or (seen_s is not None and self.seconds - seen_s <= LOOK_BACK_S):
                 continue
             box = face.detection.box
             across, down = box.width * NEW_FACE_GROWTH / 2, box.height * NEW_FACE_GROWTH / 2

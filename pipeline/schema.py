@@ -22,6 +22,8 @@ Version 2 adds who is who. Observations keep the numbers that were shown in thei
 - `person_edits`: what the user changed, in order: see `pipeline.edits`. `other` is the person that another one is merged into,
   or the new person of a track that is split off.
 
+Version 3 has two more kinds of edits: who is not blurred (`exempt`), and who is again (`blur`).
+
 No picture, no embedding, no face landmarks, no folder name and no credential is ever in it: persons are numbers, and have names
 only where the user typed them.
 """
@@ -154,7 +156,27 @@ SCHEMA_V2 = (
     "CREATE INDEX person_edits_by_session ON person_edits (session_id)",
 )
 
-MIGRATIONS: Mapping[int, Sequence[str]] = {0: SCHEMA_V1, 1: SCHEMA_V2}
+# SQLite cannot change a CHECK: the table is made anew.
+SCHEMA_V3 = (
+    "ALTER TABLE person_edits RENAME TO person_edits_2",
+    """
+    CREATE TABLE person_edits (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        made_at REAL NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('rename', 'merge', 'split', 'hide', 'show', 'exempt', 'blur')),
+        person INTEGER NOT NULL,
+        track INTEGER,
+        other INTEGER,
+        name TEXT
+    )
+    """,
+    "INSERT INTO person_edits SELECT id, session_id, made_at, kind, person, track, other, name FROM person_edits_2",
+    "DROP TABLE person_edits_2",
+    "CREATE INDEX person_edits_by_session ON person_edits (session_id)",
+)
+
+MIGRATIONS: Mapping[int, Sequence[str]] = {0: SCHEMA_V1, 1: SCHEMA_V2, 2: SCHEMA_V3}
 """From each version the statements that lead to the next one; version 0 is an empty file."""
 
 SCHEMA_VERSION = max(MIGRATIONS) + 1

@@ -179,7 +179,7 @@ class PeopleController(QObject):
     @property
     def exempt(self) -> frozenset[int]:
         """Who is not to be blurred, by the number that is shown."""
-        return self._exempt
+        return self._people.who.exempt
 
     @property
     def rows(self) -> list[PersonRow]:
@@ -306,6 +306,10 @@ class PeopleController(QObject):
     def _show_all(self) -> None:
         rows = [self._final(row) for row in self._people.persons()]
         self.model.set_people(rows, self._now_s)
+        if self.exempt != self._exempt:
+            self._exempt = self.exempt
+            self.model.set_exempt(self._exempt)
+            self.exempt_changed.emit()
         self._rows.clear()
         self._lanes.clear()
         self._remember(rows)
@@ -349,11 +353,9 @@ class PeopleController(QObject):
 
     @Slot(bool)
     def _exempt_chosen(self, exempt: bool) -> None:
-        chosen = frozenset(row.person for row in self.chosen())
-        self._exempt = self._exempt | chosen if exempt else self._exempt - chosen
-        self.model.set_exempt(self._exempt)
-        self._update_actions()
-        self.exempt_changed.emit()
+        chosen = self.chosen()
+        if chosen:
+            self._do(people_editing.exempt(chosen, exempt))
 
     @Slot()
     def _update_actions(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.edits import Edit, Hide, Merge, Rename, Split, split_off
+from pipeline.edits import Edit, Exempt, Hide, Merge, Rename, Split, split_off
 from pipeline.roster import PersonRow
 
 
@@ -56,6 +56,13 @@ def show(person: int, label: str) -> Step:
     return Step(f"show {label}", (Hide(person, hidden=False),))
 
 
+def exempt(chosen: Sequence[PersonRow], wanted: bool) -> Step:
+    """They are not blurred, or are again."""
+    who = chosen[0].label if len(chosen) == 1 else f"{len(chosen)} people"
+    edits = tuple(Exempt(row.person, wanted) for row in chosen)
+    return Step(f"do not blur {who}" if wanted else f"blur {who}", edits)
+
+
 def step_of(edit: Edit) -> Step:
     """An edit of an earlier run of the program as a step of its own."""
     match edit:
@@ -67,4 +74,6 @@ def step_of(edit: Edit) -> Step:
             text = "split"
         case Hide(_, hidden):
             text = "hide" if hidden else "show"
+        case Exempt(_, wanted):
+            text = "do not blur" if wanted else "blur"
     return Step(text, (edit,))

@@ -51,7 +51,6 @@ class PictureControl(Control):
         window.session.result_ready.connect(self._on_result)
         window.run_began.connect(self._begin_run)
         window.people.exempt_changed.connect(self._choose)
-        window.refreshed.connect(self._choose_if_exempt)
         window.updated.connect(self._update)
         self._choose()
 
@@ -59,13 +58,15 @@ class PictureControl(Control):
         """Waits for a snapshot that is being written."""
         return self._save.close(timeout_s)
 
-    def wish_labels(self) -> None:
-        """From now on films are recorded with the labels that the picture has: names and persons, and what else they say."""
-        self.window.session.wishes.labels = LabelChoice(self.window.labelling.extras, self.window.people.who)
+    def wish(self) -> None:
+        """From now on films are recorded as the picture is: the same persons, names and labels, and the same faces blurred."""
+        wishes, who = self.window.session.wishes, self.window.people.who
+        wishes.labels = LabelChoice(self.window.labelling.extras, who)
+        wishes.blur = BlurChoice(self.blur.isChecked(), who)
 
     def show_again(self) -> None:
         """Shows the newest picture anew: persons, or what is to be seen of them, have changed."""
-        self.wish_labels()
+        self.wish()
         if self._raw is not None:
             self._show(self._raw)
 
@@ -83,7 +84,7 @@ class PictureControl(Control):
     def _on_result(self, result: FrameResult) -> None:
         self._raw = result
         # Persons may have been recognised as earlier ones since.
-        self.wish_labels()
+        self.wish()
         self._show(result)
 
     def _show(self, raw: FrameResult) -> None:
@@ -95,7 +96,7 @@ class PictureControl(Control):
     def _begin_run(self) -> None:
         self._raw = None
         self._hidden = HiddenFaces()
-        self.wish_labels()
+        self.wish()
 
     @Slot(bool)
     def _on_blur(self, on: bool) -> None:
@@ -104,18 +105,7 @@ class PictureControl(Control):
 
     @Slot()
     def _choose(self) -> None:
-        exempt = self.window.people.exempt
-        tracks = frozenset(track.track for row in self.window.people.rows if row.person in exempt for track in row.tracks)
-        choice = BlurChoice(self.blur.isChecked(), tracks)
-        if choice != self.window.session.wishes.blur:
-            self.window.session.wishes.blur = choice
-            self.show_again()
-
-    @Slot()
-    def _choose_if_exempt(self) -> None:
-        if self.window.people.exempt:
-            # Persons who are not blurred may have got new tracks.
-            self._choose()
+        self.show_again()
 
     @Slot()
     def _ask_snapshot(self) -> None:

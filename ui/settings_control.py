@@ -37,7 +37,7 @@ class SettingsControl(Control):
 
     def _on_saved(self, before: Settings, settings: Settings) -> None:
         self.window.labelling.show_as(settings.view)
-        self.window.picture.wish_labels()
+        self.window.picture.wish()
         self.window.view.update()
         later = any(value_of(before, o.name) != value_of(settings, o.name) for o in options() if not o.at_once)
         waits = later and self.window.session.state.active

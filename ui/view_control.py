@@ -107,7 +107,7 @@ class ViewControl(Control):
         on = {name: action.isChecked() for name, action in actions.items()}
         self.window.labelling.add(Extras(on["gender"], on["reason"], on["raw_age"], on["quality"], on["track"]))
         self.window.view.set_overlay(Overlay(on["boxes"], on["landmarks"]))
-        self.window.picture.wish_labels()
+        self.window.picture.wish()
 
     @Slot()
     def _follow_gender(self) -> None:

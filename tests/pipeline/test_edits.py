@@ -16,6 +16,7 @@ from pipeline.database import migrate
 from pipeline.edits import (
     SPLIT_FIRST,
     Edit,
+    Exempt,
     Hide,
     Merge,
     Rename,
@@ -30,7 +31,7 @@ from pipeline.edits import (
 from pipeline.errors import LogError
 from pipeline.export import export_csv, export_jsonl
 from pipeline.observations import observations, persons
-from pipeline.schema import SCHEMA_V1, SCHEMA_VERSION
+from pipeline.schema import MIGRATIONS, SCHEMA_V1, SCHEMA_VERSION
 from pipeline.sessions import delete_sessions, list_sessions
 from pipeline.store import SessionLog
 from pipeline.types import Join
@@ -43,6 +44,8 @@ EVERY_KIND: list[Edit] = [
     Hide(3),
     Hide(3, hidden=False),
     Rename(1, ""),
+    Exempt(1),
+    Exempt(1, exempt=False),
 ]
 
 
@@ -118,6 +121,16 @@ def test_join_of_one_track_is_the_last_word() -> None:
 
 def test_joins_that_run_in_circles_end() -> None:
     assert apply_edits([], [Join(1, 2), Join(2, 1)]).person(2, 1) == 1
+
+
+def test_exemption_from_blur_goes_along_with_merges_and_recognition_but_not_with_splits() -> None:
+    assert apply_edits([Exempt(2), Merge(2, 1)]).exempt == {1}
+    assert apply_edits([Exempt(1), Merge(2, 1)]).is_exempt(2, 5)
+    assert apply_edits([Exempt(2)], [Join(2, 1)]).exempt == {1}
+    assert apply_edits([Exempt(2), Exempt(2, exempt=False)]).exempt == frozenset()
+    split = split_off(1, 7, [])
+    who = apply_edits([Exempt(1), split])
+    assert (who.is_exempt(1, 6), who.is_exempt(1, 7)) == (True, False)
 
 
 # In the log.
@@ -279,3 +292,23 @@ def test_log_of_version_1_keeps_its_rows_and_takes_edits(path: Path) -> None:
         assert log.db.rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
         assert log.db.rows("PRAGMA integrity_check") == [("ok",)]
         assert list_sessions(log)[0].observations == 3
+
+
+def test_log_of_version_2_keeps_its_edits_and_takes_new_kinds(path: Path) -> None:
+    path.touch()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        migrate(db, {version: MIGRATIONS[version] for version in (0, 1)})
+        db.execute(
+            "INSERT INTO sessions VALUES"
+            " (1, 'window', 1790000000, 1790000009, 'finished', NULL, 'cpu int8', 'm', '0.1.0', '{}', 'f')"
+        )
+        db.execute("INSERT INTO person_edits VALUES (4, 1, 1790000000, 'rename', 1, NULL, NULL, 'Ann')")
+        db.execute("INSERT INTO person_edits VALUES (6, 1, 1790000001, 'merge', 2, NULL, 1, NULL)")
+    with SessionLog.open(path, create=False) as log:
+        add_edit(log, 1, Exempt(1))
+        assert edits_of(log, 1) == [Rename(1, "Ann"), Merge(2, 1), Exempt(1)]
+        assert undo_edit(log, 1) == Exempt(1)
+        assert log.db.rows("PRAGMA integrity_check") == [("ok",)]
+        assert delete_sessions(log, [1])
+        assert log.db.rows("SELECT * FROM person_edits") == []

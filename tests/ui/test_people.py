@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
-from pipeline.edits import Hide, Merge, Rename, edits_of
+from pipeline.edits import Exempt, Hide, Merge, Rename, edits_of
 from pipeline.observations import persons
 from pipeline.store import SessionLog
 from tests.ui.doubles import AGES
@@ -176,6 +176,15 @@ def test_whoever_is_exempt_says_so(playing: MainWindow, qtbot: QtBot) -> None:
     assert names(playing)[0] == "1 · not blurred"
     playing.people.actions.exempt.trigger()
     assert playing.people.exempt == frozenset()
+    playing.people.undo()
+    assert playing.people.exempt == {1}
+    assert playing.session.wishes.blur.who.exempt == {1}
+    assert names(playing)[0] == "1 · not blurred"
+    session = playing.session.log_session
+    assert session is not None
+    playing.close()
+    with SessionLog.open(playing.services.log_path) as log:
+        assert edits_of(log, session) == [Exempt(1)]
 
 
 def test_edits_just_before_closing_are_kept(playing: MainWindow) -> None:
