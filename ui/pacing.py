@@ -26,7 +26,8 @@ class PacedSource:
 
     A film that plays in real time is like a camera: time passes whether or not frames are taken. So its `info` says live, and
     frames that the analysis has no time for are dropped rather than shown late. Pictures of a folder are neither dropped nor
-    hurried; cameras and streams pass unchanged.
+    hurried; cameras and streams pass unchanged. While one of these is paused its pictures go by, because nobody can hold it, and
+    what comes after is a new stretch.
 
     A film that can be gone through does not end at its end: it waits there for orders until `stop`.
 
@@ -70,12 +71,21 @@ class PacedSource:
             SourceError: as the source does.
         """
         if self._source.info.live:
-            yield from self._timed(self._source.frames())
+            yield from self._watch()
             return
         while not self._ready.wait(POLL_S):
             if self._stop.is_set():
                 return
         yield from self._play()
+
+    def _watch(self) -> Iterator[Frame]:
+        stretch, paused = 0, False
+        for frame in self._timed(self._source.frames()):
+            if not self._transport.orders.playing:
+                paused = True
+                continue
+            stretch, paused = stretch + paused, False
+            yield replace(frame, stretch=stretch) if stretch else frame
 
     def _play(self) -> Iterator[Frame]:
         frames = self._timed(self._source.frames())

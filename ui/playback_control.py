@@ -57,6 +57,7 @@ class PlaybackControl(Control):
             [self.step_back, self.play, self.step_on],
             [self.loop, window.picture.blur, window.picture.snapshot, window.recording.record],
             self._speeds,
+            self.play,
         )
         self.bar.hide()
         window.stage.set_transport(self.bar)
@@ -93,7 +94,7 @@ class PlaybackControl(Control):
 
     @Slot()
     def _toggle_play(self) -> None:
-        if self._session.can_seek:
+        if self._session.can_pause:
             self._session.set_playing(not self._session.orders.playing)
         else:
             self.window.toggle_run()
@@ -152,7 +153,7 @@ class PlaybackControl(Control):
     def _update(self) -> None:
         session, can_seek = self._session, self._session.can_seek
         orders = session.orders
-        pausing = can_seek and orders.playing
+        pausing = session.can_pause and orders.playing
         self.window.actions_.show_as(self.play, "&Pause" if pausing else "&Play", "pause" if pausing else "start")
         self.play.setEnabled(session.spec is not None and session.state is not State.STOPPING)
         for action in (self.step_back, self.step_on, *self.moves):
@@ -161,7 +162,7 @@ class PlaybackControl(Control):
         self.bar.show_speed(orders.speed)
         for speed, action in self._speed_actions.items():
             action.setChecked(speed == orders.speed)
-        self.bar.show_film(can_seek)
+        self.bar.show_film(can_seek, pause=session.can_pause)
         self.window.people.timeline.set_seekable(can_seek)
 
     # Building.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
+from pipeline.clock import clock_text
 from pipeline.sources.names import safe_name
 from pipeline.types import FrameResult
 from ui.control import Control
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from ui.main_window import MainWindow
 
 
+PAUSED = "Paused: nothing is analysed, logged or recorded until Space goes on"
+
+
 class RunControl(Control):
     """Follows the run: opening, running, how it ended."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._session, self._view, self._status = window.session, window.view, window.status
-        self._lost = self._first = False
+        self._lost = self._paused = self._first = False
         self._view.cancelled.connect(self._session.stop)
         self._session.state_changed.connect(self._on_state)
         self._session.opened.connect(self._on_opened)
@@ -57,7 +61,7 @@ class RunControl(Control):
 
     @Slot()
     def _begin_run(self) -> None:
-        self._lost, self._first = False, True
+        self._lost, self._paused, self._first = False, False, True
         self._view.clear()
         self._view.setFocus()
         self._status.show_engine(None)
@@ -113,10 +117,26 @@ class RunControl(Control):
             self._view.set_banner("")
         self._lost = lost_s is not None
 
+    def _show_paused(self) -> None:
+        """Of a camera or stream, which goes on all the same: that needs to be said."""
+        session = self._session
+        live = session.source is not None and session.source.live and session.state is State.RUNNING
+        paused = live and not session.orders.playing
+        if paused:
+            self._view.set_banner(PAUSED)
+            self._status.hide_figures()
+            self._status.show_activity(f"{short_name(session.spec)} is paused at {clock_text(session.progress.time_s)}")
+        elif self._paused:
+            self._view.set_banner("")
+        self._paused = paused
+
     @Slot()
     def _refresh(self) -> None:
         self._show_lost()
         if self._lost:
+            return
+        self._show_paused()
+        if self._paused:
             return
         if self._session.source is not None and self._session.state is State.RUNNING:
             late = self._session.figures.report().get(LATE)

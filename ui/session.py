@@ -223,6 +223,11 @@ class Session(QObject):
         """A run is alive in which one can go back and forth."""
         return self._state in (State.RUNNING, State.ENDED) and self.standing.can_seek
 
+    @property
+    def can_pause(self) -> bool:
+        """A run is alive that can be held, or goes on: of a film where it is, of a camera without looking at what goes by."""
+        return self._state in (State.RUNNING, State.ENDED)
+
     def set_playing(self, playing: bool) -> None:
         """Plays or pauses; at the end of a film, playing begins it again."""
         self._order(lambda transport: transport.set_playing(playing))

@@ -19,11 +19,14 @@ class TransportBar(QWidget):
 
     Args:
         left: actions to the left of the slider.
+        play: one of them, which a source may have that is no film.
         right: to the right of it.
         speeds: offered under the speed.
     """
 
-    def __init__(self, left: Sequence[QAction], right: Sequence[QAction], speeds: QMenu, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, left: Sequence[QAction], right: Sequence[QAction], speeds: QMenu, play: QAction, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("transport")
         self.slider = SeekSlider()
@@ -38,7 +41,10 @@ class TransportBar(QWidget):
         for action in left:
             button = self._button(action)
             layout.addWidget(button)
-            self._of_film.append(button)
+            if action is play:
+                self._play = button
+            else:
+                self._of_film.append(button)
         for widget in (self._time, self.slider, self._length):
             layout.addWidget(widget, 1 if widget is self.slider else 0)
         self.speed = QToolButton()
@@ -57,8 +63,13 @@ class TransportBar(QWidget):
         self._fit_times("0:00.0")
         self.show_film(False)
 
-    def show_film(self, film: bool) -> None:
-        """Whether there is a film in which one can go back and forth; else only the time and the right actions are left."""
+    def show_film(self, film: bool, pause: bool = False) -> None:
+        """Whether there is a film in which one can go back and forth; else only the time and the right actions are left.
+
+        Args:
+            pause: what plays can at least be paused.
+        """
+        self._play.setVisible(film or pause)
         for widget in self._of_film:
             widget.setVisible(film)
         self._layout.setStretchFactor(self._space, 0 if film else 1)

@@ -30,6 +30,8 @@ class FilmDouble:
         self._stop = stop
         self._live = live
         self._breaks_after = breaks_after
+        self.reached = -1
+        """Number of the newest picture."""
         self._count = round(seconds * FPS)
         self.info = SourceInfo("double.mp4", live, WIDTH, HEIGHT, FPS, self._count, None if live else seconds)
 
@@ -39,6 +41,7 @@ class FilmDouble:
                 return
             if index == self._breaks_after:
                 raise SourceError("double.mp4 breaks off.", "Copy the file again.")
+            self.reached = index
             yield Frame(picture(index), index / FPS, index, "double.mp4", time.time())
 
 
@@ -117,6 +120,7 @@ class World:
     broken_engine: bool = False
     opened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    cameras: list[FilmDouble] = field(default_factory=list)
 
     @contextmanager
     def open_source(self, spec: str, stop: threading.Event) -> Iterator[VideoSource]:
@@ -144,7 +148,8 @@ class World:
             case "short":
                 return FilmDouble(stop, seconds=0.8)
             case "0":
-                return FilmDouble(stop, seconds=600, live=True)
+                self.cameras.append(FilmDouble(stop, seconds=600, live=True))
+                return self.cameras[-1]
             case "breaks-later":
                 return FilmDouble(stop, seconds=5, breaks_after=8)
             case "slow-open":

@@ -91,9 +91,14 @@ def test_faces_appear_and_the_list_fills(qtbot: QtBot, window: MainWindow) -> No
     assert window.windowTitle().startswith("double.mp4")
 
 
-def test_space_stops_and_starts_again(qtbot: QtBot, window: MainWindow) -> None:
+def test_space_pauses_what_runs_and_starts_what_was_stopped(qtbot: QtBot, window: MainWindow) -> None:
     play_demo(qtbot, window)
     QTest.keyClick(window, Qt.Key.Key_Space)
+    assert not window.session.orders.playing
+    assert window.session.state is State.RUNNING
+    QTest.keyClick(window, Qt.Key.Key_Space)
+    assert window.session.orders.playing
+    window.actions_.run.trigger()
     wait_for(qtbot, window, State.FINISHED)
     assert window.view.result is not None
     assert len(rows(window)) == 2

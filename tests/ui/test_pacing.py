@@ -193,6 +193,21 @@ def test_a_pause_holds_the_film_where_it_is(clock: FakeClock, ready: threading.E
     assert {stretch for _, _, stretch in shown} == {0}
 
 
+def test_a_camera_goes_on_after_a_pause_in_a_new_stretch(clock: FakeClock) -> None:
+    transport = QuickTransport(clock)
+
+    @dataclass
+    class Camera(TimedFilm):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                transport.set_playing(frame.index not in (2, 3))
+                yield frame
+
+    camera = Camera(clock, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], live=True)
+    shown = [(frame.index, frame.stretch) for frame in player(camera, clock, threading.Event(), transport).frames()]
+    assert shown == [(0, 0), (1, 0), (4, 1), (5, 1)]
+
+
 def test_a_jump_goes_to_exactly_this_picture_and_begins_a_new_stretch(clock: FakeClock, ready: threading.Event) -> None:
     shown = played(clock, ready, later=[(0.25, lambda t: t.go_to(1))])
     assert [(index, stretch) for index, _, stretch in shown] == [

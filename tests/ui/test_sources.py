@@ -237,3 +237,33 @@ def test_cameras_are_listed_once_the_window_is_there(qtbot: QtBot, make_window: 
     menu = make_window().camera_menu
     menu.search()
     wait_until(qtbot, lambda: "Desk camera" in [action.text() for action in menu.actions()])
+
+
+# Cameras cannot wait.
+
+
+def test_a_paused_camera_is_neither_analysed_nor_logged(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    window.open_source("0")
+    wait_until(qtbot, lambda: window.view.result is not None and window.session.progress.frames > 2)
+    assert window.playback.play.text() == "&Pause"
+    QTest.keyClick(window.view, Qt.Key.Key_Space)
+    (camera,) = world.cameras
+    wait_until(qtbot, lambda: window.view.banner.startswith("Paused"))
+    assert "is paused at" in window.status.activity.text()
+    assert window.playback.play.text() == "&Play"
+    # A picture that was read before may still be on its way; those that go by now may not.
+    paused_at = camera.reached
+    wait_until(qtbot, lambda: camera.reached > paused_at + 5)
+    assert window.view.result is not None
+    assert window.view.result.frame.index <= paused_at
+    assert window.session.state is State.RUNNING
+    gone_by = camera.reached
+    QTest.keyClick(window.view, Qt.Key.Key_Space)
+    wait_until(qtbot, lambda: window.view.result is not None and window.view.result.frame.index > gone_by)
+    wait_until(qtbot, lambda: window.view.banner == "")
+    window.session.stop()
+    wait_until(qtbot, lambda: window.session.state is State.FINISHED)
+    with closing(sqlite3.connect(window.services.log_path)) as log:
+        frames = {frame for (frame,) in log.execute("SELECT DISTINCT frame FROM observations")}
+    assert not frames & set(range(paused_at + 1, gone_by)), "the log has a gap there"
+    assert max(frames) > gone_by
