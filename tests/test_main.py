@@ -27,7 +27,7 @@ from tests.pipeline.clips import cut_short, plain, write_film
 
 REPO = Path(__file__).resolve().parent.parent
 CLIPS = REPO / "../shared/data/videos"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """For a process to start and do a little, on a busy machine."""
 
 

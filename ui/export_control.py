@@ -28,6 +28,8 @@ class ExportControl(Control):
         window.menus.file.addAction(self._action)
         window.menus.file.addSeparator()
         window.updated.connect(self._update)
+        # Logging may be switched on in the middle of a run.
+        window.refreshed.connect(self._update)
 
     def close(self, timeout_s: float) -> bool:
         """Breaks off exports under way; False where one has not ended in time."""

@@ -49,6 +49,7 @@ class SessionView(QWidget):
         self._log_path = log_path
         self._wanted: int | None = None
         self._announce = False
+        self._stale = False
         self._history: SessionHistory | None = None
         self._steps: list[Step] = []
         self._job: BackgroundJob[SessionHistory] = BackgroundJob(
@@ -109,6 +110,7 @@ class SessionView(QWidget):
             return
         self.bar.setValue(0)
         self.bar.show()
+        self._stale = False
         self._job.start(partial(_read, self._log_path, self._wanted))
 
     def _on_progress(self, share: float) -> None:
@@ -121,7 +123,8 @@ class SessionView(QWidget):
             return
         before = self._inputs.currentIndex() if self._history is not None else 0
         self._history = history
-        if self._announce:
+        stale = self._stale
+        if self._announce and not stale:
             self._announce = False
             self.edited.emit(history.session.id, list(history.edits))
         self._inputs.blockSignals(True)
@@ -131,6 +134,8 @@ class SessionView(QWidget):
         self._inputs.blockSignals(False)
         self._inputs.setVisible(len(history.inputs) > 1)
         self._show_input()
+        if stale:
+            self._read()
 
     def _on_failed(self, error: Exception) -> None:
         self.bar.hide()
@@ -237,12 +242,19 @@ class SessionView(QWidget):
 
     def _on_written(self) -> None:
         self._announce = True
-        self.reload()
+        self._read_anew()
+
+    def _read_anew(self) -> None:
+        # What is being read already may lack what was just written.
+        if self._job.busy:
+            self._stale = True
+        else:
+            self._read()
 
     def _on_edit_failed(self, error: Exception) -> None:
         # What was to be taken back may not be there.
         self._steps.clear()
-        self.reload()
+        self._read_anew()
         self.failed.emit(error)
 
     def _edits(self) -> Sequence[Edit]:

@@ -15,6 +15,7 @@ from engines.tensorrt.build import Engine
 from engines.tensorrt.cache import MAGIC, EngineCache, read_engine, read_manifest
 from engines.tensorrt.manifest import EngineKey, Manifest, Profile, SizeRange, TensorFacts
 from pipeline.errors import EngineError, OutputError
+from tests.limits import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -223,7 +224,7 @@ def start(folder: Path, seconds: float) -> subprocess.Popen[bytes]:
 
 def test_two_processes_at_once_build_once(tmp_path: Path) -> None:
     both = [start(tmp_path, 0.5), start(tmp_path, 0.5)]
-    assert [process.wait(30) for process in both] == [0, 0]
+    assert [process.wait(PATIENCE_S) for process in both] == [0, 0]
     assert (tmp_path / "builds.txt").read_text() == "build\n"
     assert EngineCache(tmp_path).find(KEY) == engine()
 

@@ -15,6 +15,7 @@ from engines.tensorrt.graph import EnginePrecision
 from engines.tensorrt.loader import EngineOrder, build_order
 from engines.tensorrt.progress import PhaseProgress
 from pipeline.errors import EngineError, ModelFileError, SettingsError
+from tests.limits import assert_within
 
 pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -35,7 +36,7 @@ def test_portable_engines_of_the_committed_age_model(flavour: Flavour) -> None:
     model = load_age_model("", gpu=True)
     started = time.perf_counter()
     engine = built(flavour, model, "fp16", (75, 80, 86, 89, 120))
-    assert time.perf_counter() - started < 60
+    assert_within(time.perf_counter() - started, 60)
     crops, *outputs = engine.manifest.tensors
     assert (crops.name, crops.direction, crops.dtype, crops.shape) == ("crops", "input", "uint8", (-1, 160, 160, 3))
     assert (crops.least[0], crops.usual[0], crops.most[0]) == (1, 8, 32)

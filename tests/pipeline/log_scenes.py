@@ -1,4 +1,4 @@
-"""Made-up results for the tests of the session log. Also a program: records 30 "frames" a second until it is killed."""
+"""Made-up results for the tests of the session log. Also a program: records "frames" at a rate until it is killed."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def record_film(log: SessionLog, frames: int = 3, persons: Sequence[int] = (1, 2
 
 
 def record_until_killed(path: Path, frames_per_s: float) -> None:
-    """Says the number of each frame once it was given to the log."""
+    """Says the time of each frame, by `time.monotonic`, just before it is given to the log."""
     with SessionLog.open(path) as log, log.begin("analyze", [FILM], PROVENANCE) as session:
         sink = session.begin_input(0, info())
         _say("ready")
         started = time.monotonic()
         index = 0
         while True:
+            _say(f"{time.monotonic():.3f}")
             sink.write(result(index, [face(1), face(2)]))
-            _say(str(index))
             index += 1
             time.sleep(max(0.0, started + index / frames_per_s - time.monotonic()))
 

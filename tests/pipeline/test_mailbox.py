@@ -8,8 +8,7 @@ import time
 import pytest
 
 from pipeline.mailbox import SLOTS, Mailbox
-
-PATIENCE_S = 5.0
+from tests.limits import PATIENCE_S
 
 
 def take_all(mailbox: Mailbox[int]) -> list[int]:

@@ -20,6 +20,7 @@ from pipeline.settings import SourceSettings
 from pipeline.sources import is_live, open_source
 from pipeline.sources.camera import Camera, open_camera
 from pipeline.sources.demo import FRAME_COUNT
+from tests.limits import PATIENCE_S, assert_within
 from tests.pipeline.clips import brightness, plain, write_film
 from tests.pipeline.loopback import LoopbackServer, talk_mjpeg, talk_rtsp
 
@@ -27,7 +28,7 @@ UNEVEN_MS = [0, 40, 50, 130, 400, 410, 520, 900]
 EVEN_MS = [40 * number for number in range(len(UNEVEN_MS))]
 PICTURES = [plain(number) for number in range(len(UNEVEN_MS))]
 
-QUICK = SourceSettings(open_timeout_s=5, lost_after_s=0.5, retry_first_s=0.05, retry_most_s=0.1)
+PATIENT = SourceSettings(open_timeout_s=PATIENCE_S, lost_after_s=PATIENCE_S)
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Case:
 
     def open(self, stop: threading.Event) -> AbstractContextManager[VideoSource]:
         if self.capture is None:
-            return open_source(self.spec, stop, QUICK)
-        return closing(open_camera(self.spec, stop, QUICK, self.capture, lambda: [Camera(3, "Test camera", "V4L2")]))
+            return open_source(self.spec, stop, PATIENT)
+        return closing(open_camera(self.spec, stop, PATIENT, self.capture, lambda: [Camera(3, "Test camera", "V4L2")]))
 
 
 def _film(folder: Path, ending: str) -> Case:
@@ -127,7 +128,7 @@ def test_frames_are_what_the_pipeline_expects(case: Case) -> None:
         assert frame.image.shape[2] == 3
         assert frame.image.flags.c_contiguous
         assert not frame.image.flags.writeable
-        assert now - 60 < frame.wall_time_s <= now
+        assert now - 300 < frame.wall_time_s <= now
         assert "secret" not in frame.source
         if not frame.independent:
             assert (frame.width, frame.height) == (info.width, info.height)
@@ -149,7 +150,8 @@ def test_times_and_pictures_are_the_true_ones(case: Case) -> None:
     if case.times_s is None:
         # By the clock: what the server sends for half a second cannot take much longer, nor come at once.
         assert len(frames) == ENOUGH
-        assert 0.1 < frames[-1].time_s - frames[0].time_s < 5
+        assert frames[-1].time_s - frames[0].time_s > 0.1
+        assert_within(frames[-1].time_s - frames[0].time_s, 5)
         return
     expected = case.times_s[:ENOUGH]
     assert [frame.time_s for frame in frames] == pytest.approx(expected, abs=1e-9)
@@ -188,7 +190,7 @@ def test_stop_ends_the_frames_at_once(case: Case) -> None:
         stop.set()
         begun_s = time.perf_counter()
         assert list(frames) == []
-        assert time.perf_counter() - begun_s < 1
+        assert_within(time.perf_counter() - begun_s, 1)
 
 
 def test_stop_before_the_start_is_no_error(case: Case) -> None:

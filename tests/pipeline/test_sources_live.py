@@ -20,6 +20,7 @@ from pipeline.sources import list_cameras, open_source
 from pipeline.sources.camera import Camera, Capture, find_camera, open_camera
 from pipeline.sources.live import LiveSource
 from pipeline.types import UInt8Array
+from tests.limits import PATIENCE_S, assert_within
 from tests.pipeline.clips import plain, write_film
 from tests.pipeline.loopback import (
     LoopbackServer,
@@ -30,7 +31,9 @@ from tests.pipeline.loopback import (
     talk_status,
 )
 
-QUICK = SourceSettings(open_timeout_s=1, lost_after_s=0.4, retry_first_s=0.05, retry_most_s=0.2)
+QUICK = SourceSettings(open_timeout_s=PATIENCE_S, lost_after_s=0.4, retry_first_s=0.05, retry_most_s=0.2)
+"""Notices early that pictures are missing, and gives whoever answers the time that a busy machine needs for it."""
+IMPATIENT = QUICK.model_copy(update={"open_timeout_s": 1})
 CAMERAS = [Camera(0, "Integrated Camera", "V4L2"), Camera(2, "Logitech C920", "V4L2"), Camera(4, "Logitech BRIO", "V4L2")]
 
 
@@ -50,7 +53,8 @@ class TestStream:
         assert [frame.index for frame in frames] == list(range(65))
         steps_s = np.diff([frame.time_s for frame in frames])
         assert (steps_s > 0).all()
-        assert 0.3 < steps_s.max() < 5
+        assert steps_s.max() > 0.3
+        assert_within(float(steps_s.max()), 5)
         said = [record.message for record in caplog.records if record.name.startswith("pipeline")]
         assert re.search(r"/live is lost; waiting", said[0])
         assert re.search(r"/live is back after \d", said[1])
@@ -70,8 +74,9 @@ class TestStream:
             server.cut()
             threading.Timer(0.5, stop.set).start()
             begun_s = time.perf_counter()
-            assert len(list(source.frames())) < 30
-            assert time.perf_counter() - begun_s < 2
+            # What was sent before the cut, then an end: without it this would wait for ever.
+            list(source.frames())
+            assert_within(time.perf_counter() - begun_s, 2)
 
     def test_gives_up_when_told_to(self) -> None:
         patience = QUICK.model_copy(update={"give_up_after_s": 0.5})
@@ -90,7 +95,7 @@ class TestStream:
             begun_s = time.perf_counter()
             with open_source(f"{scheme}://127.0.0.1:{server.port}/live", stop, QUICK) as source:
                 assert list(source.frames()) == []
-            assert time.perf_counter() - begun_s < 0.8
+            assert_within(time.perf_counter() - begun_s, 0.8)
 
     @pytest.mark.parametrize(
         ("talk", "says"),
@@ -108,7 +113,8 @@ class TestStream:
     ) -> None:
         with LoopbackServer(talk) as server:
             address = f"http://user:secret@127.0.0.1:{server.port}/live"
-            with pytest.raises(SourceError, match=says) as caught, open_source(address, threading.Event(), QUICK):
+            patience = IMPATIENT if talk is talk_nothing else QUICK
+            with pytest.raises(SourceError, match=says) as caught, open_source(address, threading.Event(), patience):
                 pass
         assert caught.value.message.startswith(f"http://127.0.0.1:{server.port}/live ")
         assert "secret" not in str(caught.value)
@@ -219,12 +225,12 @@ class TestCamera:
         source = open_camera("0", stop, QUICK, plug.open, lambda: CAMERAS)
         begun_s = time.perf_counter()
         assert len(list(source.frames())) == 3
-        assert time.perf_counter() - begun_s < 1
+        assert_within(time.perf_counter() - begun_s, 1)
         source.close()
 
     def test_one_without_pictures(self) -> None:
         with pytest.raises(SourceError, match="Logitech C920 was opened, but sends no pictures"):
-            open_camera("2", threading.Event(), QUICK, lambda _: _Silent(), lambda: CAMERAS)
+            open_camera("2", threading.Event(), IMPATIENT, lambda _: _Silent(), lambda: CAMERAS)
 
     def test_one_that_is_listed_but_cannot_be_opened(self) -> None:
         with pytest.raises(SourceError, match=r'"Logitech C920" \(index 2\) cannot be opened') as caught:

@@ -5,6 +5,7 @@ Prints a line when the moment has come, just before the window is told to close.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -21,12 +22,16 @@ from pipeline.protocols import EngineInfo, FrameAnalyzer
 from pipeline.settings import Settings
 from pipeline.settings_file import SettingsStore
 from pipeline.types import Frame, FrameResult
+from tests.limits import PATIENCE_S
+from ui import main_window
 from ui.app import run_window
 from ui.export_dialog import ExportDialog
 from ui.main_window import MainWindow
 from ui.session import State
 
 LINE = "closing"
+PATIENT = "AGELENS_TEST_PATIENT"
+"""Variable of the environment: not empty where the machine is busy, and the window is to wait until everything has ended."""
 POLL_MS = 10
 ENOUGH = 5
 """Frames: a busy machine analyses few."""
@@ -131,6 +136,9 @@ def recording(window: MainWindow, source: str) -> None:
     Closer(window, lambda: window.recording.lamp.endswith(tuple("0123456789")) and window.session.progress.frames > ENOUGH)
 
 
+CANNOT_WAIT = ("opening", "loading")
+"""What goes on then cannot be interrupted."""
+
 MOMENTS = {scene.__name__: scene for scene in (greeting, opening, loading, playing, building, in_a_dialog, exporting, recording)}
 
 
@@ -167,6 +175,8 @@ class Building:
 
 
 def run(moment: str, log: Path, source: str) -> int:
+    if os.environ.get(PATIENT) and moment not in CANNOT_WAIT:
+        main_window.CLOSE_TIMEOUT_S = main_window.CLOSE_HELPERS_TIMEOUT_S = PATIENCE_S
     store = SettingsStore(log.with_name("settings.toml"), Settings())
     open_analyzer = building_analyzer if moment == "building" else main.open_analyzer
     return run_window(None, open_analyzer, store, log, "0.0-test", script=lambda window: MOMENTS[moment](window, source))

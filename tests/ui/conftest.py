@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pipeline.settings import Settings
 from pipeline.settings_file import SettingsStore
 from pipeline.sources import Camera, open_source
+from tests.limits import PATIENCE_S
 from tests.ui.doubles import World
 from ui.main_window import MainWindow, Services
 from ui.theme import Theme
@@ -44,6 +45,13 @@ def nothing_is_held_down() -> Iterator[None]:
         QTest.keyRelease(nowhere, Qt.Key.Key_Shift)
     assert QGuiApplication.keyboardModifiers() == Qt.KeyboardModifier.NoModifier
     assert QGuiApplication.mouseButtons() == Qt.MouseButton.NoButton
+
+
+@pytest.fixture(autouse=True)
+def closing_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that is closed gives up on nothing but what hangs. How quickly it closes is for tests that look at the time."""
+    monkeypatch.setattr("ui.main_window.CLOSE_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr("ui.main_window.CLOSE_HELPERS_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

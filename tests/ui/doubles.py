@@ -121,12 +121,15 @@ class World:
     opened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     cameras: list[FilmDouble] = field(default_factory=list)
+    source: VideoSource | None = None
+    """The newest that is or was open."""
 
     @contextmanager
     def open_source(self, spec: str, stop: threading.Event) -> Iterator[VideoSource]:
         self.opened.append(spec)
         try:
-            yield self._source(spec, stop)
+            self.source = self._source(spec, stop)
+            yield self.source
         finally:
             self.closed.append(spec)
 
@@ -136,7 +139,7 @@ class World:
     @contextmanager
     def _open_analyzer(self) -> Iterator[FrameAnalyzer]:
         if self.slow_engine:
-            self.release.wait(10)
+            self.release.wait()
         if self.broken_engine:
             raise EngineError("TensorRT is not installed.", "Install it, or choose --engine cpu.")
         yield self.analyzer

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.types import UInt8Array
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """For anything to appear on a busy machine."""
 POLL_S = 0.2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
@@ -163,10 +164,13 @@ def test_thousands_of_persons_cost_little(qtbot: QtBot) -> None:
     panel.show()
     model.update_people([row(person, 30) for person in range(1, 5001)], now_s=0)
     model.update_people([row(5001, 30, 99, 99)], now_s=99)
-    began = time.perf_counter()
+    spent_s = []
     for step in range(5):
+        began = time.thread_time()
         model.update_people([row(5001, 31, 99, 100 + step)], now_s=100 + step)
-    assert time.perf_counter() - began < 0.25
+        spent_s.append(time.thread_time() - began)
+    # The median: what else this process or its neighbours do now and then is not the list's.
+    assert median(spent_s) < 0.05
 
 
 @pytest.mark.parametrize(

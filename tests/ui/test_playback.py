@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -122,9 +122,12 @@ def test_the_line_shows_when_persons_are_in_sight(qtbot: QtBot, window: MainWind
     open_paused(qtbot, window, film)
     for index in (10, 11, 12):
         go_to(qtbot, window, index)
-    wait_until(qtbot, lambda: len(window.playback.bar.slider.presence) == 2)
-    spans = window.playback.bar.slider.presence[0].spans
-    assert any(start <= 0.4 and end >= 0.48 - 1e-6 for start, end in spans)
+
+    def all_three(spans: Sequence[tuple[float, float]]) -> bool:
+        return any(start <= 0.4 and end >= 0.48 - 1e-6 for start, end in spans)
+
+    slider = window.playback.bar.slider
+    wait_until(qtbot, lambda: [all_three(lane.spans) for lane in slider.presence] == [True, True])
 
 
 def test_speed_and_loop_are_set_by_keys_and_hold_for_the_next_film(qtbot: QtBot, window: MainWindow, film: Path) -> None:

@@ -68,6 +68,12 @@ def large_text(qapp: QApplication, theme: Theme) -> Iterator[None]:  # noqa: ARG
     qapp.setFont(before)
 
 
+def settle() -> None:
+    """Carries out what is pending, also what follows from it: a text that has just changed may not have its room yet."""
+    QApplication.processEvents()
+    QApplication.sendPostedEvents()
+
+
 def dialog_classes() -> set[str]:
     """Every dialog of our own."""
     modules = [importlib.import_module(f"ui.{module.name}") for module in pkgutil.iter_modules(ui.__path__)]
@@ -90,7 +96,7 @@ def test_a_dialog_can_be_read_and_used_without_a_mouse(qtbot: QtBot, tmp_path: P
     qtbot.addWidget(dialog, before_close_func=lambda widget: widget.close())
     dialog.show()
     qtbot.waitExposed(dialog)
-    QApplication.processEvents()
+    settle()
     assert nameless(dialog) == []
     assert unreachable(dialog) == []
     assert cut_off(dialog) == []
@@ -104,7 +110,7 @@ def test_all_pages_of_the_settings_can_be_read(qtbot: QtBot, tmp_path: Path) -> 
     dialog.show()
     for number in range(dialog.sections.count()):
         dialog.sections.setCurrentRow(number)
-        QApplication.processEvents()
+        settle()
         assert cut_off(dialog) == []
         assert nameless(dialog) == []
 
@@ -117,7 +123,7 @@ def test_the_window_can_be_read_and_used_without_a_mouse(qtbot: QtBot, make_wind
     if playing:
         window.actions_.demo.trigger()
         qtbot.waitUntil(lambda: window.panel.table.model().rowCount() == 2, timeout=60_000)
-    QApplication.processEvents()
+    settle()
     assert nameless(window) == []
     assert unreachable(window) == []
     assert cut_off(window) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import av
@@ -18,7 +17,8 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from pipeline.drawing import Caption, Painter
-from pipeline.types import Box, UInt8Array, as_readonly
+from pipeline.recorder import Recorder
+from pipeline.types import Box, FrameResult, UInt8Array, as_readonly
 from tests.pipeline.clips import write_film
 from tests.ui.doubles import FPS, HEIGHT, WIDTH, face_box
 from ui.dialogs import ErrorDialog
@@ -32,8 +32,19 @@ BUSY = 20.0
 """Standard deviation of grey values within a part with detail; a pixelated one has far less from pixel to pixel."""
 
 
+class TellingRecorder(Recorder):
+    """Tells the number of the picture that it got last, once it has dealt with it."""
+
+    had = -1
+
+    def write(self, result: FrameResult) -> None:
+        super().write(result)
+        self.had = result.frame.index
+
+
 @pytest.fixture
-def window(film_window: MainWindow) -> MainWindow:
+def window(film_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
+    monkeypatch.setattr("ui.session.Recorder", TellingRecorder)
     return film_window
 
 
@@ -68,8 +79,18 @@ def open_paused(qtbot: QtBot, window: MainWindow, film: Path, index: int) -> Non
     window.open_source(str(film))
     wait_until(qtbot, lambda: window.session.can_seek)
     window.session.set_playing(False)
+    go_to(qtbot, window, index)
+
+
+def go_to(qtbot: QtBot, window: MainWindow, index: int) -> None:
+    """The window shows a picture a moment before the recorder gets it: both are waited for."""
+
+    def arrived() -> bool:
+        recorder = window.session._run.recorder if window.session._run is not None else None
+        return shows(window, index) and isinstance(recorder, TellingRecorder) and recorder.had == index
+
     window.session.seek_frame(index)
-    wait_until(qtbot, lambda: window.view.result is not None and window.view.result.frame.index == index)
+    wait_until(qtbot, arrived)
 
 
 def on_screen(window: MainWindow, person: int, index: int) -> float:
@@ -142,8 +163,7 @@ def test_a_recording_has_the_time_the_sound_and_the_blur(qtbot: QtBot, window: M
     window.recording.start(target)
     assert "REC" in window.recording.lamp
     # The first picture of the recording, also where a busy machine drops some.
-    window.session.seek_frame(FIRST)
-    wait_until(qtbot, partial(shows, window, FIRST))
+    go_to(qtbot, window, FIRST)
     window.session.set_playing(True)
     wait_until(qtbot, lambda: window.session.state is State.ENDED)
     QTest.keyClick(window.view, Qt.Key.Key_R)
@@ -163,8 +183,7 @@ def test_a_jump_while_recording_leaves_no_hole(qtbot: QtBot, window: MainWindow,
     open_paused(qtbot, window, film, 60)
     window.recording.start(target)
     for index in (5, 6, 7, 70, 71):
-        window.session.seek_frame(index)
-        wait_until(qtbot, partial(shows, window, index))
+        go_to(qtbot, window, index)
     window.recording.stop()
     wait_until(qtbot, target.exists)
     times, _, _ = read_film(target)
@@ -254,8 +273,7 @@ def test_a_recording_that_cannot_be_written_does_not_end_the_film(
     assert "does not exist" in dialog.message_label.text()
     dialog.close()
     assert not window.recording.active
-    window.session.seek_frame(2)
-    wait_until(qtbot, lambda: window.view.result is not None and window.view.result.frame.index == 2)
+    go_to(qtbot, window, 2)
 
 
 def test_what_is_watched_while_the_log_is_off_is_not_logged(qtbot: QtBot, window: MainWindow, film: Path, tmp_path: Path) -> None:

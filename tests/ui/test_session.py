@@ -16,10 +16,11 @@ from pytestqt.qtbot import QtBot
 from pipeline.settings import Settings
 from pipeline.store import PlannedInput, Recording, SessionLog
 from pipeline.types import FrameResult
-from tests.ui.doubles import BROKEN, World
+from tests.limits import PATIENCE_S, assert_within
+from tests.ui.doubles import BROKEN, FilmDouble, World
 from ui.session import Session, State
 
-WAIT_MS = 5000
+WAIT_MS = 60_000
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def session(qapp: QApplication, world: World, tmp_path: Path) -> Iterator[Sessio
     assert session.thread() is qapp.thread()
     yield session
     world.release.set()
-    assert session.close(3)
+    assert session.close(PATIENCE_S)
 
 
 @pytest.fixture
@@ -47,10 +48,15 @@ def wait_for(qtbot: QtBot, session: Session, state: State) -> None:
     qtbot.waitUntil(lambda: session.state is state, timeout=WAIT_MS)
 
 
+def moments_of(session: Session) -> dict[State, float]:
+    """Fills with the time at which each state came first; one that has passed when somebody looks is not missed."""
+    moments: dict[State, float] = {}
+    session.state_changed.connect(lambda state: moments.setdefault(state, time.monotonic()))
+    return moments
+
+
 def test_a_film_is_opened_played_and_finished(qtbot: QtBot, session: Session, states: list[State], world: World) -> None:
-    began = time.monotonic()
     session.start("short")
-    assert time.monotonic() - began < 0.1
     wait_for(qtbot, session, State.FINISHED)
     assert states == [State.OPENING, State.RUNNING, State.FINISHED]
     assert session.summary is not None
@@ -59,22 +65,32 @@ def test_a_film_is_opened_played_and_finished(qtbot: QtBot, session: Session, st
     assert world.analyzer.threads == {"analysis"}
 
 
-def test_a_film_takes_its_own_time(qtbot: QtBot, session: Session) -> None:
+def test_starting_and_stopping_do_not_wait_for_the_source(
+    qtbot: QtBot, session: Session, states: list[State], world: World
+) -> None:
+    session.start("slow-open")
+    assert states == [State.OPENING]
+    qtbot.waitUntil(lambda: world.opened == ["slow-open"], timeout=WAIT_MS)
     session.start("short")
-    wait_for(qtbot, session, State.RUNNING)
-    began = time.monotonic()
+    assert states == [State.OPENING, State.STOPPING]
+    qtbot.waitUntil(lambda: world.opened == ["slow-open", "short"], timeout=WAIT_MS)
+
+
+def test_a_film_takes_its_own_time(qtbot: QtBot, session: Session) -> None:
+    moments = moments_of(session)
+    session.start("short")
     wait_for(qtbot, session, State.FINISHED)
     # Twenty frames at 25 a second: the last one is due after 0.76 s.
-    assert 0.6 < time.monotonic() - began < 2.0
+    assert moments[State.FINISHED] - moments[State.OPENING] > 0.75
+    assert_within(moments[State.FINISHED] - moments[State.RUNNING], 2.0)
 
 
 def test_an_analysis_that_is_too_slow_drops_frames_and_not_time(qtbot: QtBot, session: Session, world: World) -> None:
     world.analyzer.delay_s = 0.12
+    moments = moments_of(session)
     session.start("short")
-    wait_for(qtbot, session, State.RUNNING)
-    began = time.monotonic()
     wait_for(qtbot, session, State.FINISHED)
-    assert time.monotonic() - began < 1.6
+    assert_within(moments[State.FINISHED] - moments[State.RUNNING], 1.6)
     assert session.progress.dropped >= 8
     assert session.progress.frames <= 10
 
@@ -93,8 +109,10 @@ def test_a_busy_window_gets_the_newest_result_and_no_queue(qtbot: QtBot, session
     session.start("demo")
     qtbot.waitUntil(lambda: len(seen) > 1, timeout=WAIT_MS)
     before = len(seen)
-    newest = seen[-1].frame.index
-    time.sleep(0.6)
+    newest, analysed = seen[-1].frame.index, session.progress.frames
+    # The window hangs until the analysis is well ahead.
+    while session.progress.frames < analysed + 12:
+        time.sleep(0.01)
     qtbot.waitUntil(lambda: len(seen) > before, timeout=WAIT_MS)
     assert seen[before].frame.index >= newest + 10
 
@@ -112,12 +130,16 @@ def test_the_first_frame_is_not_lost_while_the_engine_opens(qtbot: QtBot, sessio
     session.result_ready.connect(seen.append)
     world.slow_engine = True
     session.start("short")
+    qtbot.waitUntil(lambda: session.source is not None, timeout=WAIT_MS)
     qtbot.wait(400)
     assert session.state is State.OPENING
+    film = world.source
+    assert isinstance(film, FilmDouble)
+    assert film.reached == -1
     world.release.set()
     wait_for(qtbot, session, State.FINISHED)
-    assert seen[0].frame.index <= 2
-    assert session.progress.frames >= 15
+    assert seen
+    assert session.progress.frames + session.progress.dropped == 20
 
 
 def test_stop_and_start_again(qtbot: QtBot, session: Session, states: list[State]) -> None:
@@ -128,8 +150,8 @@ def test_stop_and_start_again(qtbot: QtBot, session: Session, states: list[State
     assert session.summary is not None
     assert session.summary.stopped
     session.start("short")
-    wait_for(qtbot, session, State.RUNNING)
-    assert states[:5] == [State.OPENING, State.RUNNING, State.STOPPING, State.FINISHED, State.OPENING]
+    qtbot.waitUntil(lambda: len(states) > 5, timeout=WAIT_MS)
+    assert states[:6] == [State.OPENING, State.RUNNING, State.STOPPING, State.FINISHED, State.OPENING, State.RUNNING]
 
 
 def test_another_source_replaces_the_one_that_runs(qtbot: QtBot, session: Session, world: World) -> None:
@@ -140,7 +162,7 @@ def test_another_source_replaces_the_one_that_runs(qtbot: QtBot, session: Sessio
     assert session.spec == "short"
     qtbot.waitUntil(lambda: session.source is not None and session.source.duration_s == 0.8, timeout=WAIT_MS)
     assert world.opened == ["demo", "short"]
-    assert world.closed == ["demo"]
+    assert world.closed[0] == "demo"
 
 
 def test_a_source_that_opens_slowly_can_be_given_up(qtbot: QtBot, session: Session, world: World) -> None:
@@ -181,8 +203,8 @@ def test_closing_ends_everything_at_any_moment(qtbot: QtBot, session: Session, w
     session.start(spec)
     qtbot.wait(after_ms)
     began = time.monotonic()
-    assert session.close(3)
-    assert time.monotonic() - began < 1.5
+    assert session.close(PATIENCE_S)
+    assert_within(time.monotonic() - began, 1.5)
     assert world.closed == world.opened
     session.result_ready.connect(late.append)
     session.failed.connect(late.append)
@@ -193,7 +215,7 @@ def test_closing_ends_everything_at_any_moment(qtbot: QtBot, session: Session, w
 def test_the_log_is_complete_after_closing_in_the_middle(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
     session.start("demo")
     qtbot.waitUntil(lambda: session.progress.frames > 5, timeout=WAIT_MS)
-    assert session.close(3)
+    assert session.close(PATIENCE_S)
     frames = session.progress.frames
     with closing(sqlite3.connect(tmp_path / "log.sqlite")) as log:
         ((state, kind, written, live),) = log.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from pipeline.edits import Merge, Rename, add_edit, edits_of
+from pipeline.edits import Edit, Merge, Rename, add_edit, edits_of
 from pipeline.errors import LogError
+from pipeline.history import SessionHistory
 from pipeline.observations import persons
+from pipeline.progress import Watch
 from pipeline.sessions import list_sessions
 from pipeline.store import PlannedInput, SessionLog
 from tests.pipeline.log_scenes import PROVENANCE, face, info, result
 from tests.pipeline.session_scenes import record, record_pictures
+from ui import session_view
 from ui.main_window import MainWindow
 from ui.people_model import Column
 from ui.session import State
@@ -126,6 +130,31 @@ def test_persons_of_the_past_can_be_corrected_and_corrections_taken_back(
     assert not dialog.view.actions_.undo.isEnabled()
     with SessionLog.open(log_path) as log:
         assert edits_of(log, 2) == []
+
+
+def test_an_edit_that_is_written_while_the_session_is_read_shows_too(
+    qtbot: QtBot, dialog: SessionsDialog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_session(qtbot, dialog, 2)
+    was_read, go_on = threading.Event(), threading.Event()
+
+    def read_slowly(path: Path, session: int, watch: Watch) -> SessionHistory:
+        history = read(path, session, watch)
+        was_read.set()
+        assert go_on.wait(WAIT_MS / 1000)
+        return history
+
+    read = session_view._read
+    monkeypatch.setattr(session_view, "_read", read_slowly)
+    announced: list[list[Edit]] = []
+    dialog.edited.connect(lambda _session, edits: announced.append(edits))
+    dialog.view.rename(1, "Grace")
+    qtbot.waitUntil(was_read.is_set, timeout=WAIT_MS)
+    dialog.view.rename(2, "Bea")
+    qtbot.waitUntil(lambda: not dialog.view._edit_log.busy, timeout=WAIT_MS)
+    go_on.set()
+    qtbot.waitUntil(lambda: people(dialog) == ["Grace", "Bea", "3"] and not dialog.busy, timeout=WAIT_MS)
+    assert announced == [[Rename(2, "Ada"), Rename(1, "Grace"), Rename(2, "Bea")]]
 
 
 def test_a_deleted_session_is_gone_for_good(qtbot: QtBot, dialog: SessionsDialog, log_path: Path) -> None:

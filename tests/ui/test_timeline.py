@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 import pytest
@@ -171,9 +172,11 @@ def test_hours_of_a_crowd_cost_little(timeline: Timeline) -> None:
         crowd.append(lane(person, [(float(start), float(start) + 30) for start in starts], float(person)))
     timeline.show_lanes(crowd, 0.0, 7200.0)
     timeline.graphics.grab()
-    began = time.process_time()
+    spent_s = []
     for step in range(5):
+        began = time.thread_time()
         timeline.show_lanes(crowd, float(step), 7200.0)
         timeline.graphics.grab()
+        spent_s.append(time.thread_time() - began)
     # About 0.02 s each on one core of a usual machine.
-    assert (time.process_time() - began) / 5 < 0.3
+    assert median(spent_s) < 0.3
