@@ -62,6 +62,7 @@ class Analyzer:
         self._scanner = detector
         self._engine = engine
         self._live = live
+        self._final_belief = partial(final_belief, settings=settings.filter, intervals=intervals)
         self._settings = settings
         self._guided = GuidedDetector(detector, settings.detector)
         self._cuts = CutDetector()
@@ -71,7 +72,7 @@ class Analyzer:
             partial(BayesianAgeFilter, settings.filter, intervals),
             itertools.count(1) if person_ids is None else person_ids,
             settings.identity.rejoin,
-            None if live else partial(final_belief, settings=settings.filter, intervals=intervals),
+            None if live else self._final_belief,
         )
         self._qualities: dict[int, Quality] = {}
         self._hidden: frozenset[int] = frozenset()
@@ -121,6 +122,16 @@ class Analyzer:
         if self._before is None or self._before.independent:
             return Conclusion()
         return self._people.conclude(self._threshold())
+
+    def look_back(self) -> None:
+        """Keeps from now on what `conclude` needs, also in real time (see `pipeline.protocols.LooksBack`)."""
+        self._people.look_back(self._final_belief)
+
+    def conclude_for_now(self) -> Conclusion:
+        """As `conclude`; the film may go on with the same people."""
+        if self._before is None or self._before.independent:
+            return Conclusion()
+        return self._people.conclude(self._threshold(), going_on=True)
 
     def _begins_anew(self, frame: Frame) -> bool:
         """Whether this picture does not continue the one before; then nobody is followed from there, only recognised."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline.hindsight import Conclusion
 from pipeline.log_sink import LogSink
 from pipeline.types import FrameResult
 
@@ -39,6 +40,11 @@ class LogOnce:
         if self._waiting and self._sink is not None:
             self._sink.flush()
             self._waiting = False
+
+    def conclude(self, conclusion: Conclusion) -> None:
+        """Adds the last word on everybody, or replaces it."""
+        if self._sink is not None and self._wanted():
+            self._sink.conclude(conclusion)
 
     def close(self) -> None:
         if self._sink is not None:

@@ -101,10 +101,11 @@ class LogSink:
         self._flushed_s = self._clock()
 
     def conclude(self, conclusion: Conclusion) -> None:
-        """Adds the last word on everybody, in one transaction."""
+        """Adds the last word on everybody who was logged, in one transaction; replaces an earlier one."""
         ages = [
             (self.input_id, age.person, age.track, age.belief.years, age.belief.low, age.belief.high, age.belief.evidence)
             for age in conclusion.ages
+            if age.person in self._persons
         ]
         self._persons -= {join.person for join in conclusion.joins}
         with self._db.transaction():

@@ -187,8 +187,16 @@ class People:
         self._absent, self._joins, self._ages = [], [], []
         self._met = frozenset()
 
-    def conclude(self, threshold: float) -> Conclusion:
-        """Looks at everybody once more, then forgets them."""
+    def look_back(self, final_belief: FinalBelief) -> None:
+        """There will be a last word after all; to be called before anybody is there."""
+        self._final_belief = final_belief
+
+    def conclude(self, threshold: float, *, going_on: bool = False) -> Conclusion:
+        """Looks at everybody once more, then forgets them.
+
+        Args:
+            going_on: more may come: nobody is forgotten, and whoever was in view may be recognised by the face.
+        """
         self.end_tracks()
         if self._final_belief is None:
             return Conclusion()
@@ -198,6 +206,8 @@ class People:
             self._joins.append(Join(younger.id, older.id))
             self._absent.remove(younger)
             older.take_in(younger)
+        if going_on:
+            return Conclusion(self.take_joins(), (*self._ages, *(age for person in self._absent for age in self._last(person))))
         for person in self._absent:
             self._let_go(person)
         conclusion = Conclusion(self.take_joins(), tuple(self._ages))
@@ -251,8 +261,13 @@ class People:
 
     def _let_go(self, person: Person) -> None:
         person.known.forget()
-        if self._final_belief is not None and person.sights is not None and person.shown_as is not None:
-            self._ages += person.sights.ages(person.id, self._final_belief)
+        self._ages += self._last(person)
+
+    def _last(self, person: Person) -> list[PersonAge]:
+        """The last word on one person."""
+        if self._final_belief is None or person.sights is None or person.shown_as is None:
+            return []
+        return person.sights.ages(person.id, self._final_belief)
 
     def _keep_apart(self, visible: Sequence[Track]) -> None:
         """Who is in one frame is not one person."""

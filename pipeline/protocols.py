@@ -196,3 +196,16 @@ class FrameAnalyzer(Protocol):
     def conclude(self) -> Conclusion:
         """The last word on everybody, when the last frame was processed. Empty for live sources."""
         ...
+
+
+@runtime_checkable
+class LooksBack(Protocol):
+    """An analyzer that can have a last word on a film which may go on: in the window, somebody may go back in it."""
+
+    def look_back(self) -> None:
+        """The source has an end: from now on, what the last word needs is kept. To be called before the first frame."""
+        ...
+
+    def conclude_for_now(self) -> Conclusion:
+        """As `conclude`, but nobody is forgotten."""
+        ...

@@ -7,13 +7,14 @@ the same persons. So a part that is watched twice counts once, and the analysis 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.hindsight import Conclusion
-from pipeline.protocols import EngineInfo, FrameAnalyzer
-from pipeline.types import AgeBelief, Box, Detection, Face, Float32Array, Frame, FrameResult
+from pipeline.protocols import EngineInfo, FrameAnalyzer, LooksBack
+from pipeline.types import AgeBelief, Box, Detection, Face, Float32Array, Frame, FrameResult, Join
 
 DROPPED_S = 0.5
 """Between two analysed pictures that are at most this far apart, the faces of a picture that was dropped are interpolated."""
@@ -74,8 +75,7 @@ class Recalling:
             return FrameResult(frame, faces, engine=self._engine, recalled=True)
         result = replace(self._analyzer.process(self._continued(frame)), frame=frame)
         self._engine = result.engine
-        for join in result.joins:
-            self._joins[join.person, join.track] = join.into
+        self._take(result.joins)
         if self._was_seen(frame.index):
             # Forgotten for want of room, but logged: it must not count twice.
             return replace(result, recalled=True)
@@ -84,6 +84,23 @@ class Recalling:
 
     def conclude(self) -> Conclusion:
         return self._analyzer.conclude()
+
+    def look_back(self) -> None:
+        if isinstance(self._analyzer, LooksBack):
+            self._analyzer.look_back()
+
+    def conclude_for_now(self) -> Conclusion:
+        """What is shown again is shown with the persons as they are known by then."""
+        conclusion = self._analyzer.conclude_for_now() if isinstance(self._analyzer, LooksBack) else Conclusion()
+        self._take(conclusion.joins)
+        # Whatever is new from here on follows nothing.
+        self._last = None
+        self._stretch += 1
+        return conclusion
+
+    def _take(self, joins: Iterable[Join]) -> None:
+        for join in joins:
+            self._joins[join.person, join.track] = join.into
 
     def _continued(self, frame: Frame) -> Frame:
         """The picture as the analyzer should see it: a new stretch where it does not follow the last one that it has seen."""

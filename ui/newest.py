@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.observations import VISIBLE_GAP_S
@@ -162,6 +163,11 @@ class Ledger:
                 self._dropped += max(0, frame.index - self._index - 1)
             self._index, self._stretch = frame.index, frame.stretch
             self._frames += 1
+
+    def join(self, joins: Sequence[Join]) -> None:
+        """Persons who were recognised as earlier ones at the end of the film."""
+        with self._lock:
+            self._joins += joins
 
     def take_changes(self) -> PeopleChanges:
         """What is new since the last call: tracks that are new or changed, in order of their numbers, and joins."""

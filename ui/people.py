@@ -153,7 +153,7 @@ class PeopleController(QObject):
             self._update_actions()
 
     def end(self) -> None:
-        """The run has ended: from now on the ages are the log's last word, which looks back at the whole run."""
+        """The run, or its film, has ended: from now on the ages are the log's last word, which looks back at the whole run."""
         self._ended = True
         self._read_finals()
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QAction, QKeySequence
 
 from ui.control import Control
+from ui.session import State
 
 if TYPE_CHECKING:
     from ui.main_window import MainWindow
@@ -31,6 +32,7 @@ class PeopleControl(Control):
         self._people.timeline.hide()
         window.run_began.connect(self._begin_run)
         window.run_ended.connect(self._people.end)
+        window.session.state_changed.connect(self._on_state)
         window.refreshed.connect(self._refresh)
         window.view.person_clicked.connect(self._people.select)
         self._people.person_selected.connect(self._highlight_person)
@@ -46,6 +48,12 @@ class PeopleControl(Control):
         self._people.begin()
         self.window.view.set_selected(None)
         self._people.timeline.setVisible(self.timeline_action.isChecked())
+
+    @Slot(State)
+    def _on_state(self, state: State) -> None:
+        if state is State.ENDED:
+            # The film is at its end, and the log has the last word on everybody. One can still go back in the film.
+            self._people.end()
 
     @Slot()
     def _refresh(self) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from pipeline.hindsight import Conclusion
 from pipeline.log_once import LogOnce
 from pipeline.log_sink import LogSink
-from pipeline.protocols import EngineInfo, FrameAnalyzer, Sink, SourceInfo, VideoSource
+from pipeline.protocols import EngineInfo, FrameAnalyzer, LooksBack, Sink, SourceInfo, VideoSource
 from pipeline.recall import Recalling
 from pipeline.recorder import Recorded, Recorder, Wishes
 from pipeline.roster import PeopleChanges
@@ -74,6 +74,7 @@ class _Run:
     engine: EngineInfo | None = None
     can_seek: bool = False
     log: LogOnce | None = None
+    analyzer: _Remembering | None = None
     recorder: Recorder | None = None
     live: Recovering | None = None
     cancelled: bool = False
@@ -309,7 +310,9 @@ class Session(QObject):
         @contextmanager
         def open_analyzer() -> Iterator[FrameAnalyzer]:
             with self._open_analyzer() as analyzer:
-                yield _Remembering(analyzer, current)
+                current.analyzer = _Remembering(analyzer, current)
+                yield current.analyzer
+                current.analyzer.last_word(going_on=False)
 
         def open_window(_: SourceInfo, engine: EngineInfo) -> Sink:
             current.engine = engine
@@ -355,6 +358,8 @@ class Session(QObject):
             current.recorder.follow()
         if current.transport.standing.ended and not current.resting:
             current.resting = True
+            if current.analyzer is not None:
+                current.analyzer.last_word(going_on=True)
             self._moved.emit(current)
 
     # In the window's thread.
@@ -412,7 +417,24 @@ class _Remembering:
     def process(self, frame: Frame) -> FrameResult:
         if self._chosen is None:
             self._chosen = Recalling(self._analyzer) if self._run.can_seek else self._analyzer
+            if isinstance(self._chosen, LooksBack) and self._run.source is not None and not self._run.source.live:
+                self._chosen.look_back()
         return self._chosen.process(frame)
+
+    def last_word(self, *, going_on: bool) -> None:
+        """Logs what is known of everybody at the end of a film.
+
+        Args:
+            going_on: somebody may go back in it.
+        """
+        conclusion = Conclusion()
+        if not going_on:
+            conclusion = self.conclude()
+        elif isinstance(self._chosen, LooksBack):
+            conclusion = self._chosen.conclude_for_now()
+        self._run.ledger.join(conclusion.joins)
+        if self._run.log is not None and conclusion != Conclusion():
+            self._run.log.conclude(conclusion)
 
     def conclude(self) -> Conclusion:
         return self._analyzer.conclude()

@@ -275,6 +275,17 @@ def test_last_word_joins_whom_nobody_compared_any_more() -> None:
     assert {(age.person, age.track) for age in conclusion.ages} == {(1, 0), (1, 1), (1, 2)}
 
 
+def test_after_a_last_word_for_now_everybody_is_still_known() -> None:
+    stage, other = Stage(film=True), Stage(film=True)
+    for each in (stage, other):
+        each.show({1: 30, 2: 60}, 10)
+    for_now = stage.people.conclude(THRESHOLD, going_on=True)
+    assert for_now == stage.people.conclude(THRESHOLD, going_on=True) == other.people.conclude(THRESHOLD)
+    assert stage.show({3: 60}, 10) == {3: 2}
+    ages = {(age.person, age.track): round(age.belief.years) for age in stage.people.conclude(THRESHOLD).ages}
+    assert ages == {(1, 0): 30, (1, 1): 30, (2, 0): 60, (2, 2): 60, (2, 3): 60}
+
+
 def test_live_sources_have_no_last_word() -> None:
     stage = Stage()
     stage.show({1: 30}, 10)

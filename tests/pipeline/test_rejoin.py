@@ -15,8 +15,10 @@ import pytest
 
 from pipeline.analyzer import Analyzer
 from pipeline.batch import Batch, BatchOptions
+from pipeline.hindsight import Conclusion
 from pipeline.observations import persons
 from pipeline.protocols import EngineInfo
+from pipeline.recall import Recalling
 from pipeline.sessions import list_sessions
 from pipeline.settings import IdentitySettings, Settings
 from pipeline.store import Numbers, SessionLog
@@ -67,6 +69,25 @@ def test_everybody_has_one_number_however_often_they_leave() -> None:
 def test_switched_off_a_person_is_a_track() -> None:
     _, results = play(leaves_and_returns, 9, Settings(identity=IdentitySettings(rejoin=False)))
     assert painted_persons(results) == {8: {1}, 45: {2, 4}, 70: {3}}
+
+
+def test_the_window_has_the_last_word_of_the_command_line() -> None:
+    """The same film, in real time and gone back in, and read from its beginning to its end."""
+    read, _ = play(leaves_and_returns, 9)
+    watched = Recalling(Analyzer(PaintedDetector(), PaintedEngine(embeds=True), Settings(), live=True))
+    watched.look_back()
+    frames = [frame(paint(ROOM, leaves_and_returns(i / FPS)), i / FPS, i) for i in range(9 * FPS)]
+    for each in frames:
+        watched.process(each)
+    for_now = watched.conclude_for_now()
+    assert watched.process(frames[30]).recalled
+    assert watched.conclude_for_now() == for_now
+
+    def ages(conclusion: Conclusion) -> dict[tuple[int, int], float]:
+        return {(age.person, age.track): age.belief.years for age in conclusion.ages}
+
+    assert ages(for_now) == pytest.approx(ages(read.conclude()), abs=0.5)
+    assert ages(watched.conclude()) == ages(for_now)
 
 
 def test_same_face_after_a_cut_is_the_same_person_and_another_one_at_its_place_is_not() -> None:

@@ -13,7 +13,12 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from pipeline.hindsight import Conclusion, PersonAge
+from pipeline.observations import persons
+from pipeline.store import SessionLog
+from pipeline.types import AgeBelief, Join
 from tests.pipeline.clips import brightness, plain, write_film
+from tests.ui.doubles import AnalyzerDouble, World
 from ui.main_window import MainWindow
 from ui.session import State
 
@@ -202,3 +207,46 @@ def test_pictures_of_a_folder_can_be_leafed_through(qtbot: QtBot, window: MainWi
     wait_until(qtbot, lambda: shown_index(window) == 3)
     press(window, Key.Key_Home)
     wait_until(qtbot, lambda: shown_index(window) == 0)
+
+
+class LookingBack(AnalyzerDouble):
+    """Has a last word that nobody could know before: person 2 was person 1 all the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks_back = False
+
+    def look_back(self) -> None:
+        self.looks_back = True
+
+    def conclude(self) -> Conclusion:
+        if not self.looks_back:
+            return Conclusion()
+        belief = AgeBelief(51.0, 44.0, 57.0, 9.0, settled=True)
+        return Conclusion((Join(2, 1),), tuple(PersonAge(1, track, belief) for track in (0, 1, 2)))
+
+    def conclude_for_now(self) -> Conclusion:
+        return self.conclude()
+
+
+def test_at_its_end_a_film_gets_the_last_word_in_the_list_and_in_exports(
+    qtbot: QtBot, window: MainWindow, film: Path, world: World
+) -> None:
+    world.analyzer = LookingBack()
+    window.open_source(str(film))
+    wait_until(qtbot, lambda: window.session.state is State.ENDED)
+
+    def shown() -> list[tuple[int, float]]:
+        return [(row.person, row.belief.years) for row in window.people.rows if row.belief is not None]
+
+    wait_until(qtbot, lambda: shown() == [(1, 51.0)])
+    assert window.session.log_session is not None
+    with SessionLog.open(window.services.log_path) as log:
+        assert [(row.person, row.age) for row in persons(log, [window.session.log_session])] == [(1, 51.0)]
+    press(window, Key.Key_Home)
+    wait_until(qtbot, partial(shows, window, 0))
+    window.session.stop()
+    wait_until(qtbot, lambda: window.session.state is State.FINISHED)
+    wait_until(qtbot, lambda: shown() == [(1, 51.0)])
+    with SessionLog.open(window.services.log_path) as log:
+        assert [(row.person, row.age) for row in persons(log, [window.session.log_session])] == [(1, 51.0)]
