@@ -11,7 +11,6 @@ import argparse
 import csv
 import json
 import math
-import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ from training.ablation_table import Outcome, markdown
 from training.augment import centred
 from training.batch import as_input
 from training.checkpoint import load_averaged, read_checkpoint
-from training.crops import COLUMNS, CROP_MARGIN, STORED_PX, usual_landmarks
+from training.crops import CROP_MARGIN, CROPS_FILE, STORED_PX, publish_crops, usual_landmarks
 from training.data import Pictures, read_names
 from training.files import HINT, reserved_array, whole_text
 from training.identity import teacher_embeddings
@@ -39,7 +38,7 @@ from training.labels import list_samples
 from training.mix import Mix, load_mix
 from training.options import Options
 from training.split import position_of
-from training.train import train
+from training.train import stop_by_signal, train
 
 BASE = "all ingredients"
 ONE_SET, PLAIN = "one set", "one set, no alignment"
@@ -201,20 +200,16 @@ def make_plain(data: Sequence[Path], like: Path, names: set[str], out: Path) -> 
     samples = [sample for sample in list_samples(data).samples if sample.name in names]
     if not samples or not all(sample.chip for sample in samples):
         raise SettingsError(f"--data are not the chips of {like}", "Give the zip files that its crops were made of.")
-    part = out / "crops.npy.part"
+    part = out / f"{CROPS_FILE}.part"
     try:
         out.mkdir(parents=True, exist_ok=True)
         pixels = reserved_array(part, np.uint8, (len(samples), STORED_PX, STORED_PX, 3))
-        with Pictures() as pictures, whole_text(out / "index.csv") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+        with Pictures() as pictures:
             for i, sample in enumerate(samples):
                 chip = pictures.read(sample)
                 pixels[i] = align(chip, usual_landmarks(chip), STORED_PX, CROP_MARGIN)[:, :, ::-1]
-                male = "" if sample.male is None else int(sample.male)
-                writer.writerow([sample.name, sample.age, male, 1, sample.low, sample.high, ""])
         pixels.flush()
-        part.replace(out / "crops.npy")
+        publish_crops(out, part, samples, np.ones(len(samples), np.bool_))
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error}", HINT) from error
     finally:
@@ -275,14 +270,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cv2.setNumThreads(1)
     if given.threads:
         torch.set_num_threads(given.threads)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_by_signal()
     names = [name for name in given.only if name != PLAIN or given.data]
     plain = given.out / "plain" / given.crops[0].name if PLAIN in names else None  # the set's title is its folder's name
     plan = Plan(tuple(given.crops), plain, tuple(given.val_list), given.out, given.train, given.val, given.epochs, given.bf16)
     try:
-        if plain is not None and not (plain / "crops.npy").exists():
+        if plain is not None and not (plain / CROPS_FILE).exists():
             mix = load_mix(plan.crops[:1])
             val = {one for path in plan.val_list for one in read_names(path)}
             rows = np.concatenate(chosen(mix, val, plan.train, plan.val))

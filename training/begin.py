@@ -71,7 +71,6 @@ def to_repeat(
 
     Raises:
         ModelFileError: FaceNet's weights are not installed.
-        OutputError: the embeddings cannot be kept beside the crops.
     """
     if not options.identity:
         return None

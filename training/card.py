@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from training.augment import DEGRADED, ERASED
 from training.calibrate import Fit, Interval
 from training.evaluate import one_line
-from training.figures import Part, Report, share
+from training.figures import Part, Report, gender_text, without
 from training.likeness import FALSE_ACCEPTS, Likeness
 from training.loss import GENDER_WEIGHT
 from training.ranges import RangeReport
@@ -156,9 +156,9 @@ def _row(file: Measured) -> str:
         f"{found.bias:+.2f}",
         f"{found.median:.2f}",
         f"{found.rmse:.2f}",
-        f"{found.macro_mae:.2f}",
+        f"{found.macro_mae:.2f}{without(found)}",
         f"{found.cs5:.1%}",
-        share(found.gender_accuracy),
+        gender_text(found),
         f"{parity.mean:.4f} / {parity.max:.3f}",
         "–" if parity.cosine is None else f"{parity.cosine:.4f}",
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +16,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from pipeline.errors import OutputError, SettingsError, SourceError
 from training.backbones import build_model
+from training.files import aside
 from training.model import AgeModel, AgeNet
 from training.spec import FACENET, Spec
+
+LASTING = ("backbone", "head", "batch", "seed", "weights", "balance")
+"""Options that say what a step is: a run that goes on with others would skip pictures, or see some twice."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Position:
     Attributes:
         best_mae: on the validation pictures.
         since_best: validations since then.
+        unreviewed: whether steps were made since the last validation.
     """
 
     epoch: int = 0
@@ -35,6 +39,7 @@ class Position:
     elapsed_s: float = 0.0
     best_mae: float = math.inf
     since_best: int = 0
+    unreviewed: bool = False
 
     def judge(self, mae: float) -> bool:
         """Notes a validation's result; whether it is the best up to now."""
@@ -84,13 +89,23 @@ class Learner:
             assert isinstance(averaged, AgeModel)  # a copy of the model
             averaged.spread.fill_(years)
 
-    def load(self, path: Path) -> Position:
+    def load(self, path: Path, options: Mapping[str, str]) -> Position:
         """Brings the run back to where it was saved.
 
+        Args:
+            options: of the run that goes on.
+
         Raises:
+            SettingsError: they would make another run of it.
             SourceError: the file is missing, damaged, or of another network.
         """
         state = read_checkpoint(path)
+        for key, was in state.get("options", {}).items():
+            if key in LASTING and options.get(key, was) != was:
+                raise SettingsError(
+                    f"the run in {path.parent} was begun with --{key} {was or '(none)'}, not {options[key] or '(none)'}",
+                    "Go on with the same, or begin another run in another folder.",
+                )
         try:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
@@ -106,12 +121,10 @@ def write_checkpoint(path: Path, state: Mapping[str, object]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    part = path.with_suffix(".part")
     try:
-        torch.save(dict(state), part)
-        os.replace(part, path)
+        with aside(path) as part:
+            torch.save(dict(state), part)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError when the disk is full
-        part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error}", "Free some space or choose another folder with --out.") from error
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 import tomllib
@@ -26,10 +25,11 @@ import tomli_w
 from numpy.typing import NDArray
 
 from engines.intervals import INTERVALS_FILE
-from pipeline.errors import AppError, ModelFileError, OutputError
+from pipeline.errors import AppError, ModelFileError
 from pipeline.intervals import IntervalTable
 from pipeline.types import Float64Array
 from training.figures import decade_name
+from training.files import whole_text, write_json
 from training.fit_intervals import People, fit, holds, stretched
 from training.runtimes import open_engine
 from training.watch import FilmSpec, Outputs, Step, Still, held_back, one_thread, watch
@@ -166,20 +166,18 @@ def write_table(path: Path, table: IntervalTable, models: Sequence[Path], fitted
         OutputError: the file cannot be written.
     """
     shas = [sha256_of(model) for model in models]
-    try:
-        before = tomllib.loads(path.read_text(encoding="utf-8")).get("tables", []) if path.exists() else []
-        others = [entry for entry in before if not set(entry["sha256"]) & set(shas)]
-        new = {
-            "sha256": shas,
-            "fitted_on": fitted_on,
-            "ages": list(table.ages),
-            "sizes": list(table.sizes),
-            "lower": [list(row) for row in table.lower],
-            "upper": [list(row) for row in table.upper],
-        }
-        path.write_text(HEAD + tomli_w.dumps({"schema_version": 1, "tables": [*others, new]}), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --out.") from error
+    before = tomllib.loads(path.read_text(encoding="utf-8")).get("tables", []) if path.exists() else []
+    others = [entry for entry in before if not set(entry["sha256"]) & set(shas)]
+    new = {
+        "sha256": shas,
+        "fitted_on": fitted_on,
+        "ages": list(table.ages),
+        "sizes": list(table.sizes),
+        "lower": [list(row) for row in table.lower],
+        "upper": [list(row) for row in table.upper],
+    }
+    with whole_text(path) as file:
+        file.write(HEAD + tomli_w.dumps({"schema_version": 1, "tables": [*others, new]}))
 
 
 def _band(index: int) -> str:
@@ -244,10 +242,7 @@ def _write_json(path: Path, figures: Check) -> None:
         "decades": {name: plain(each) for name, each in figures.decades.items()},
         "sizes": {name: plain(each) for name, each in figures.sizes.items()},
     }
-    try:
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --json.") from error
+    write_json(path, content)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -24,8 +24,9 @@ from engines.mtcnn import MtcnnDetector
 from pipeline.errors import AppError, OutputError, SourceError
 from pipeline.types import Detection, Float32Array, UInt8Array
 from training.data import Pictures, Sample
-from training.files import HINT, reserved_array, whole_text
+from training.files import HINT, aside, reserved_array, whole_text
 from training.labels import list_samples
+from training.names import OLDEST
 
 CROP_MARGIN = 0.15
 """Of the crop's side, on each side: room for the jitter of training."""
@@ -42,7 +43,11 @@ SMALLEST_FACE = 0.3
 OFF_CENTRE = 2.0
 """What a squared distance from the centre costs in a photo, against the face's area: InsightFace's rule for the main face."""
 
+CROPS_FILE, INDEX_FILE = "crops.npy", "index.csv"
+
 COLUMNS = ("name", "age", "male", "found", "low", "high", "person")
+NEEDED = COLUMNS[:4]
+"""Older folders have no more: they know exact ages only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +155,9 @@ def make_crops(samples: Sequence[Sample], out: Path, threads: int) -> Made:
         OutputError: the folder cannot be written.
         SourceError: not one picture gave a crop.
     """
+    part = out / f"{CROPS_FILE}.part"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        part = out / "crops.npy.part"
         shape = (len(samples), STORED_PX, STORED_PX, 3)
         pixels = reserved_array(part, np.uint8, shape)
         found = np.zeros(len(samples), np.bool_)
@@ -192,13 +197,11 @@ def make_crops(samples: Sequence[Sample], out: Path, threads: int) -> Made:
             _keep_rows(part, kept)
         with whole_text(out / "left_out.csv") as file:
             csv.writer(file).writerows([("name", "reason"), *left_out])
-        with whole_text(out / "index.csv") as file:
-            _write_index(file, [samples[i] for i in kept], found[kept])
-            part.replace(out / "crops.npy")
+        publish_crops(out, part, [samples[i] for i in kept], found[kept])
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error}", HINT) from error
     finally:
-        (out / "crops.npy.part").unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     return Made(len(kept), int((~found[kept]).sum()), left_out)
 
 
@@ -214,12 +217,24 @@ def _keep_rows(path: Path, rows: Sequence[int]) -> None:
     shorter.replace(path)
 
 
-def _write_index(file: TextIO, samples: Sequence[Sample], found: NDArray[np.bool_]) -> None:
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for sample, ok in zip(samples, found, strict=True):
-        male = "" if sample.male is None else int(sample.male)
-        writer.writerow([sample.name, sample.age, male, int(ok), sample.low, sample.high, sample.person or ""])
+def publish_crops(out: Path, part: Path, samples: Sequence[Sample], found: NDArray[np.bool_]) -> None:
+    """Puts finished pixels and their index in place, both or neither.
+
+    Args:
+        part: the array's file, all written.
+        samples, found: row by row, as in `Crops`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with aside(out / INDEX_FILE) as index:
+        with index.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for sample, ok in zip(samples, found, strict=True):
+                male = "" if sample.male is None else int(sample.male)
+                writer.writerow([sample.name, sample.age, male, int(ok), sample.low, sample.high, sample.person or ""])
+        part.replace(out / CROPS_FILE)  # now that nothing can fail any more
 
 
 def load_crops(folder: Path) -> Crops:
@@ -230,24 +245,53 @@ def load_crops(folder: Path) -> Crops:
     """
     hint = f"Make the crops: python -m training.crops DATA --out {folder}"
     try:
-        pixels: NDArray[Any] = np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False)
-        with (folder / "index.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, ValueError) as error:
+        pixels: NDArray[Any] = np.load(folder / CROPS_FILE, mmap_mode="r", allow_pickle=False)
+        with (folder / INDEX_FILE).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or ()
+    except (OSError, ValueError, EOFError, csv.Error) as error:
         raise SourceError(f"no crops can be read in {folder}: {error}", hint) from error
+    missing = [column for column in NEEDED if column not in columns]
+    if missing:
+        raise SourceError(f"{folder / INDEX_FILE} has no column {' or '.join(missing)}", hint)
     if pixels.shape != (len(rows), STORED_PX, STORED_PX, 3) or pixels.dtype != np.uint8:
         raise SourceError(f"{folder}: {len(rows)} rows in index.csv, but crops.npy is {pixels.dtype} {pixels.shape}", hint)
+    low, high = (_numbers(folder, rows, end if end in columns else "age") for end in ("low", "high"))
+    if (low > high).any():
+        row = int(np.argmax(low > high))
+        raise SourceError(f"{folder / INDEX_FILE}: {rows[row]['name']} has ages from {low[row]:g} to {high[row]:g}", hint)
     return Crops(
         pixels,
         np.array([row["name"] for row in rows]),
-        np.array([row["age"] for row in rows], np.float32),
-        np.array([row["male"] or "nan" for row in rows], np.float32),
+        _numbers(folder, rows, "age"),
+        _numbers(folder, rows, "male", 1, may_lack=True),
         np.array([row["found"] == "1" for row in rows]),
-        np.array([row.get("low", row["age"]) for row in rows], np.float32),  # older folders know exact ages only
-        np.array([row.get("high", row["age"]) for row in rows], np.float32),
+        low,
+        high,
         np.array([row.get("person") or "" for row in rows], np.str_),
         folder,
     )
+
+
+def _numbers(
+    folder: Path, rows: Sequence[Mapping[str, str | None]], column: str, most: float = OLDEST, may_lack: bool = False
+) -> Float32Array:
+    """(n,) a column of numbers from 0 to `most`, NaN where it may be empty and is."""
+    found = np.full(len(rows), np.nan, np.float32)
+    for i, row in enumerate(rows):
+        text = row[column] or ""
+        if may_lack and not text:
+            continue
+        try:
+            found[i] = float(text)
+        except ValueError:
+            found[i] = np.nan
+        if not 0 <= found[i] <= most:
+            raise SourceError(
+                f'{folder / INDEX_FILE}: the {column} of {row["name"]} is "{text}", no number from 0 to {most}',
+                f"Make the crops anew: python -m training.crops DATA --out {folder}",
+            )
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

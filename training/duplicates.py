@@ -20,9 +20,9 @@ from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import AppError
 from pipeline.types import Float32Array, UInt8Array
-from training.crops import Crops
+from training.crops import CROPS_FILE, Crops
 from training.data import Pictures, Sample
-from training.files import whole_text
+from training.files import keep_array, kept_array, whole_text
 from training.labels import list_samples
 
 THUMBNAIL_PX = 16
@@ -62,21 +62,12 @@ THUMBNAILS_FILE = "thumbnails.npy"
 
 def crop_thumbnails(crops: Crops) -> Float32Array:
     """(n, 256) float32 of a folder of crops; kept beside them where that can be written."""
-    path = crops.folder / THUMBNAILS_FILE
-    try:
-        if path.stat().st_mtime >= (crops.folder / "crops.npy").stat().st_mtime:
-            kept = np.load(path, allow_pickle=False)
-            if kept.shape == (len(crops), THUMBNAIL_PX**2) and kept.dtype == np.float32:
-                return np.asarray(kept, np.float32)
-    except (OSError, ValueError):
-        pass  # none yet, or not whole: they are made anew
+    path, source = crops.folder / THUMBNAILS_FILE, crops.folder / CROPS_FILE
+    kept = kept_array(path, source, (len(crops), THUMBNAIL_PX**2), np.float32)
+    if kept is not None:
+        return kept
     found = thumbnails(np.asarray(crops.pixels[row], np.uint8) for row in range(len(crops)))
-    part = path.with_suffix(".part.npy")
-    try:
-        np.save(part, found)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)  # a folder that is only to be read: the next run makes them again
+    keep_array(path, found)
     return found
 
 

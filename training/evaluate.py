@@ -9,9 +9,6 @@ folders of labelled pictures; labels that are ages and labels that are ranges of
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,9 +18,10 @@ from typing import Any
 import cv2
 
 from engines.age import FaceNetAgeEngine
-from pipeline.errors import AppError, OutputError
+from pipeline.errors import AppError
 from training.data import Sample, read_names, select
 from training.figures import Predictions, Report, predictions, report, share, table
+from training.files import write_json
 from training.labels import list_samples
 from training.likeness import FALSE_ACCEPTS, Likeness, likeness
 from training.locate import Located, estimate, locate
@@ -154,7 +152,7 @@ def likeness_line(found: Likeness) -> str:
 
 
 def as_json(found: Evaluation) -> dict[str, Any]:
-    """The figures as plain values: those of exact ages at the top, or of ranges where there are no exact ages; no NaN."""
+    """The figures as plain values: those of exact ages at the top, or of ranges where there are no exact ages."""
     top = found.exact or found.ranged
     content: dict[str, Any] = {} if top is None else asdict(top)
     if found.exact and found.ranged:
@@ -164,29 +162,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
     content |= {key: asdict(figures) for key, figures in found.cameras.items()}
     if found.likeness:
         content["identity"] = asdict(found.likeness)
-    cleaned: dict[str, Any] = _without_nan(content)
-    return cleaned
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Written aside and renamed.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --json.") from error
+    return content
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

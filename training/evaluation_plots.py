@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.errors import OutputError
 from training.calibrate import intervals
 from training.evaluate import Evaluation, text_of
+from training.explore_plots import png
 from training.figures import Part, Predictions, Report
+from training.files import write_together
 
 INK, BAND, LINE = "#1f4e79", "#9dc3e6", "#c55a11"
 LEVELS = np.arange(0.1, 1.0, 0.1)
@@ -47,17 +48,14 @@ def write_plots(folder: Path, found: Evaluation, title: str) -> Path:
             figures["cameras"] = _cameras({"as it is": found.exact, **cameras})
     if found.ranged is not None:
         figures["ranges"] = _shares({name: one.accuracy for name, one in found.ranged.by_range.items()})
+    drawn = {name: png(figure, dpi=100) for name, figure in figures.items()}
+    images = [
+        f'<img alt="{name}" src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}">' for name, data in drawn.items()
+    ]
     page = folder / "report.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        pictures = []
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=100)
-            data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode("ascii")
-            pictures.append(f'<img alt="{name}" src="data:image/png;base64,{data}">')
-        page.write_text(_page(title, text_of(found), "\n".join(pictures)), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error}", "Choose another folder with --plots.") from error
+    contents = {page: _page(title, text_of(found), "\n".join(images)).encode()}
+    contents |= {folder / f"{name}.png": data for name, data in drawn.items()}
+    write_together(contents, "Free some space, or choose another folder with --plots.")
     return page
 
 

@@ -57,6 +57,7 @@ def bars_plot(counts: Mapping[str, int], title: str) -> bytes:
     axes = figure.subplots()
     bars = axes.bar(list(counts), list(counts.values()), color=COLORS[0])
     axes.bar_label(bars)
+    axes.margins(y=0.1)  # room for the numbers
     axes.set(title=title, ylabel="pictures")
     return png(figure)
 
@@ -78,8 +79,8 @@ def quality_plot(values: NDArray[np.floating], title: str, unit: str, titles: Se
     return png(figure)
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Figure, dpi: int = 90) -> bytes:
     """The figure as a file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

@@ -10,7 +10,7 @@ before all are measured.
 from __future__ import annotations
 
 import argparse
-import os
+import hashlib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from engines.align import CROP_PX
 from engines.models import ModelEntry, Precision
 from engines.onnx_runtime import OnnxRuntime
-from pipeline.errors import AppError, ModelFileError, OutputError
+from pipeline.errors import AppError, ModelFileError, OutputError, SettingsError
 from pipeline.types import AGE_BINS, UInt8Array
 from training.augment import centred
 from training.calibrate import cross_checked, fit
@@ -33,11 +33,13 @@ from training.card import CARD_FILE, Calibration, Elsewhere, Measured, Parity, m
 from training.checkpoint import load_averaged
 from training.evaluate import BAD_CAMERAS, evaluate, samples_of, text_of
 from training.figures import Report, calibrated, predictions, report, table
+from training.files import write_together
 from training.identity import EMBEDDING
 from training.likeness import Likeness, likeness
 from training.locate import Located, estimate, locate
 from training.mix import Mix, load_mix, split_rows
-from training.models_file import sha256_of, write_entry
+from training.model import AgeModel
+from training.models_file import MODELS_FILE, with_entries
 from training.onnx_files import Said, export_float, halve, quantize, torch_says
 from training.run_facts import TrainingRun, run_facts
 from training.runtimes import open_engine
@@ -100,6 +102,7 @@ def export(checkpoint: Path, inputs: Inputs, out: Path, full: Path | None = None
 
     Raises:
         ModelFileError: a file is too far from torch.
+        SettingsError: pictures to measure on have no exact ages.
         SourceError: checkpoint, crops or data cannot be read.
         OutputError: a folder cannot be written.
     """
@@ -108,40 +111,63 @@ def export(checkpoint: Path, inputs: Inputs, out: Path, full: Path | None = None
     train_rows, val_rows = split_rows(mix, inputs.val_lists)
     net = load_averaged(checkpoint)
     run = run_facts(checkpoint, len(train_rows), inputs.sets)
-    names = [target.named(net.spec.backbone) for target in TARGETS]
-    compared = pick(mix, val_rows, COMPARED)
-    expected = torch_says(net, compared)
+    samples = samples_of(inputs.data, inputs.val_lists[0])
+    if ranged := [sample.name for sample in samples if sample.low != sample.high]:
+        raise SettingsError(
+            f"{len(ranged)} of the pictures to measure on are labelled with ranges of ages, {ranged[0]} for one",
+            "Give a set with exact ages first, and others with --also.",
+        )
     with tempfile.TemporaryDirectory() as name:
         float32 = Path(name) / "full.onnx"
-        files = [Path(name) / f"{one}.onnx" for one in names]
-        export_float(net, float32)
-        halve(float32, files[0])
-        parities = [compare(files[0].read_bytes(), names[0], compared, expected)]
-        _check(files[0], TARGETS[0], parities[0])
-        for left in FLOAT_CONVOLUTIONS:
-            quantize(float32, files[1], pick(mix, train_rows, CALIBRATING), left, Path(name) / "ranges.json")
-            parity = compare(files[1].read_bytes(), names[1], compared, expected)
-            print(f"int8 with the first {left} convolutions in float: off torch by {parity.mean:.4f} years", flush=True)
-            if parity.mean <= TARGETS[1].largest_mean_years:
-                break
-        _check(files[1], TARGETS[1], parity)
-        parities.append(parity)
-
-        located = locate(samples_of(inputs.data, inputs.val_lists[0]), threads)
-        measured = [
-            _measure(file, target, parity, located, threads)
-            for file, target, parity in zip(files, TARGETS, parities, strict=True)
-        ]
-        elsewhere, like = _elsewhere(files[0], measured[0].calibration, located, inputs.others, threads)
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            for file, target, result in zip(files, TARGETS, measured, strict=True):
-                _publish(file, out, target, result, run)
-            _replace(out / CARD_FILE, model_card(run, measured, elsewhere, like).encode())
-            if full is not None:
-                _replace(full, float32.read_bytes())
+            made = make_files(net, pick(mix, val_rows, COMPARED), pick(mix, train_rows, CALIBRATING), float32)
         except OSError as error:
-            raise OutputError(f"{out} cannot be written: {error}", "Choose another folder with --out.") from error
+            hint = "Free some space there, or name another temporary folder with the environment's TMPDIR."
+            raise OutputError(f"{name} cannot be written: {error}", hint) from error
+        located = locate(samples, threads)
+        measured = [_measure(*one, located, threads) for one in made]
+        first = made[0][0]
+        elsewhere, like = _elsewhere(first, measured[0].calibration, located, inputs.others, threads)
+        contents = {
+            out / MODELS_FILE: with_entries(
+                out,
+                {file.stem: _entry(file, target, result, run) for (file, target, _), result in zip(made, measured, strict=True)},
+                {target.default_for: file.stem for file, target, _ in made},
+            ).encode(),
+            out / CARD_FILE: model_card(run, measured, elsewhere, like).encode(),
+            **{out / file.name: file.read_bytes() for file, _, _ in made},
+        }
+        if full is not None:
+            contents[full] = float32.read_bytes()
+        write_together(contents)
+
+
+def make_files(net: AgeModel, compared: UInt8Array, calibrating: UInt8Array, float32: Path) -> list[tuple[Path, Target, Parity]]:
+    """The files to ship, beside the float32 one that they are made of, near enough to torch.
+
+    Args:
+        compared: (n, 160, 160, 3) uint8 RGB crops to compare with torch on.
+        calibrating: (m, 160, 160, 3) to learn the int8 ranges from.
+        float32: written too.
+
+    Raises:
+        ModelFileError: a file is too far from torch.
+        OSError: there is no room for them.
+    """
+    expected = torch_says(net, compared)
+    half, small = (float32.with_name(f"{target.named(net.spec.backbone)}.onnx") for target in TARGETS)
+    export_float(net, float32)
+    halve(float32, half)
+    half_parity = compare(half.read_bytes(), half.stem, compared, expected)
+    _check(half, TARGETS[0], half_parity)
+    for left in FLOAT_CONVOLUTIONS:
+        quantize(float32, small, calibrating, left, float32.with_name("ranges.json"))
+        parity = compare(small.read_bytes(), small.stem, compared, expected)
+        print(f"int8 with the first {left} convolutions in float: off torch by {parity.mean:.4f} years", flush=True)
+        if parity.mean <= TARGETS[1].largest_mean_years:
+            break
+    _check(small, TARGETS[1], parity)
+    return [(half, TARGETS[0], half_parity), (small, TARGETS[1], parity)]
 
 
 def pick(mix: Mix, rows: NDArray[np.int64], count: int) -> UInt8Array:
@@ -198,14 +224,13 @@ def _elsewhere(
     return found, likeness(engine, located)
 
 
-def _publish(file: Path, out: Path, target: Target, result: Measured, run: TrainingRun) -> None:
-    """Moves a finished file into place and describes it in models.toml."""
-    _replace(out / file.name, file.read_bytes())
+def _entry(file: Path, target: Target, result: Measured, run: TrainingRun) -> ModelEntry:
+    """A finished file as models.toml describes it."""
     figures, held = result.figures, result.calibration
-    entry = ModelEntry(
+    return ModelEntry(
         kind="age",
         file=file.name,
-        sha256=sha256_of(out / file.name),
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         precision=target.precision,
         licence=run.licence,
         origin="python -m training.export",
@@ -227,17 +252,6 @@ def _publish(file: Path, out: Path, target: Target, result: Measured, run: Train
             "utkface_val_width90": round(held.expected.width, 2),
         },
     )
-    write_entry(out, file.stem, entry, target.default_for)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Written aside and renamed."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

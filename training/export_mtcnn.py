@@ -8,6 +8,9 @@ P-Net is fully convolutional, so its height and width are free.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import sys
+import tempfile
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +19,9 @@ from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import Tensor, nn
 
 from engines.models import ModelEntry
-from training.models_file import sha256_of, write_entry
+from pipeline.errors import AppError
+from training.files import write_together
+from training.models_file import MODELS_FILE, with_entries
 
 NETS = {"pnet": (PNet, None), "rnet": (RNet, 24), "onet": (ONet, 48)}
 FLAT_PRELUS = ("prelu4", "prelu5")
@@ -66,14 +71,15 @@ class FromPictures(nn.Module):
         return *rest, probability[:, 1]
 
 
-def export_network(name: str, path: Path) -> None:
-    """Writes one of the three networks."""
+def export_network(name: str) -> bytes:
+    """One of the three networks as an ONNX file."""
     network, side = NETS[name]
     example = torch.zeros(2, side or 64, side or 48, 3, dtype=torch.float32)
     free = {0: "n", 1: "height", 2: "width"} if side is None else {0: "n"}
     axes = {"pictures": free}
     axes |= {output: ({0: "n"} if side else {0: "n", 1 if output == "probability" else 2: "rows"}) for output in OUTPUTS[name]}
-    with torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        path = Path(folder) / "network.onnx"
         torch.onnx.export(
             FromPictures(cast(nn.Module, network())).eval(),
             (example,),
@@ -84,29 +90,36 @@ def export_network(name: str, path: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
+        return path.read_bytes()
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("assets/models"))
     folder: Path = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
+    contents: dict[Path, bytes] = {}
+    entries: dict[str, ModelEntry] = {}
     for name, (_, side) in NETS.items():
-        path = folder / f"mtcnn-{name}.onnx"
-        export_network(name, path)
-        entry = ModelEntry(
+        path, content = folder / f"mtcnn-{name}.onnx", export_network(name)
+        contents[path] = content
+        entries[path.stem] = ModelEntry(
             kind="detector",
             file=path.name,
-            sha256=sha256_of(path),
+            sha256=hashlib.sha256(content).hexdigest(),
             precision="fp32",
             licence="MIT (facenet-pytorch 2.6.0)",
             origin="facenet-pytorch 2.6.0, exported by python -m training.export_mtcnn",
             input_px=side or 0,
             colour="BGR",
         )
-        write_entry(folder, f"mtcnn-{name}", entry)
-        print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+        print(f"{path}: {len(content) / 1e3:.0f} kB")
+    try:
+        write_together({folder / MODELS_FILE: with_entries(folder, entries).encode(), **contents})
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

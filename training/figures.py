@@ -199,14 +199,26 @@ def table(figures: Report) -> str:
     lines = [
         f"n {figures.n}   MAE {figures.mae:.2f} (95 %: {low:.2f}–{high:.2f})   bias {figures.bias:+.2f}",
         f"median {figures.median:.2f}   RMSE {figures.rmse:.2f}   within 3 / 5 years {figures.cs3:.1%} / {figures.cs5:.1%}",
-        f"mean of decades {figures.macro_mae:.2f}   gender {share(figures.gender_accuracy)}   no face found in {figures.missed}"
-        + (f"   unreadable {figures.unreadable}" if figures.unreadable else ""),
+        f"mean of decades {figures.macro_mae:.2f}{without(figures)}   gender {gender_text(figures)}   "
+        f"no face found in {figures.missed}" + (f"   unreadable {figures.unreadable}" if figures.unreadable else ""),
         f"90 % intervals hold {figures.coverage90:.1%}, mean width {figures.width90:.1f} years",
         "        age      n    MAE   bias",
     ]
     for parts in (figures.by_decade, figures.by_gender, figures.by_group, figures.by_size):
         lines += [f"{name:>11} {part.n:6d} {part.mae:6.2f} {part.bias:+6.2f}" for name, part in parts.items()]
     return "\n".join(lines)
+
+
+def without(figures: Report) -> str:
+    """The decades that the mean of the decades leaves out for want of pictures, in words; "" where it holds them all."""
+    missing = [decade_name(decade) for decade in range(LAST_DECADE + 1) if decade_name(decade) not in figures.by_decade]
+    return f" (no picture of {', '.join(missing)})" if missing else ""
+
+
+def gender_text(figures: Report) -> str:
+    """The share of right genders, and of whom where only one of them is labelled."""
+    only = f" (of {next(iter(figures.by_gender))} only)" if len(figures.by_gender) == 1 else ""
+    return share(figures.gender_accuracy) + (only if not np.isnan(figures.gender_accuracy) else "")
 
 
 def share(value: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,8 @@ TOO_FAR_YEARS = 20
 """Copies whose labels differ by more are left out: their mean is nobody's age."""
 
 SURELY_YEARS, SURELY_SPREADS = 35.0, 4.0
-"""A label is left out if other people's pictures contradict it by both. Less doubtful ones are listed only."""
+"""A label is left out if other people's pictures contradict it by both, and so does the age model that was asked. Less doubtful
+ones are listed only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +60,23 @@ class Findings:
         return np.asarray(self.pairs[order[differ[order] > 0]], np.int64)
 
     @property
+    def least_alike(self) -> NDArray[np.int64]:
+        """(k, 2) the pairs that only just count as copies first."""
+        thumbs = self.scan.thumbs
+        cosines = (thumbs[self.pairs[:, 0]] * thumbs[self.pairs[:, 1]]).sum(axis=1)
+        return np.asarray(self.pairs[np.argsort(cosines, kind="stable")], np.int64)
+
+    def cosine(self, a: int, b: int) -> float:
+        """How alike two rows' thumbnails are."""
+        return float(self.scan.thumbs[a] @ self.scan.thumbs[b])
+
+    def corrected_text(self, row: int) -> str:
+        """What training makes of a picture, in words."""
+        if (correction := self.corrections.get(self.scan.samples[row].name)) is None:
+            return "kept as it is"
+        return "left out" if correction[0] is None else f"trained as {correction[0]:.1f}"
+
+    @property
     def exact(self) -> int:
         """How many of the pairs agree in every pixel."""
         digests = self.scan.digests
@@ -85,7 +105,7 @@ def corrections_of(found: Scan, group: NDArray[np.int64], judged: Judged | None)
     fixed: dict[str, tuple[float | None, str]] = {}
     if judged is not None:
         off, spreads = np.abs(judged.off), np.abs(judged.spreads)
-        for row in np.flatnonzero((off >= SURELY_YEARS) & (spreads >= SURELY_SPREADS)):
+        for row in np.flatnonzero((off >= SURELY_YEARS) & (spreads >= SURELY_SPREADS) & ~judged.vouched):
             fixed[found.samples[row].name] = (None, f"other people's pictures say {judged.predicted[row]:.0f}")
     copies: dict[int, list[Sample]] = {}
     for sample, number in zip(found.samples, group.tolist(), strict=True):
@@ -132,13 +152,24 @@ def write_tables(out: Path, found: Findings) -> None:
             writer.writerow(("suspect", samples[row].name, f"others say {found.judged.predicted[row]:.0f}"))
 
 
+def counted(corrections: Mapping[str, tuple[float | None, str]]) -> dict[tuple[str, str], int]:
+    """How many pictures there are of each reason (without its numbers) and of what is done to them, the most first."""
+    kinds = Counter(
+        (re.sub(r"\d+ copies.*", "copies with different ages", re.sub(r" say \d+", " say otherwise", reason)), age is None)
+        for age, reason in corrections.values()
+    )
+    return {(reason, "left out" if out else "label changed"): count for (reason, out), count in kinds.most_common()}
+
+
 def summary(found: Findings) -> list[str]:
     """The findings in a few lines."""
     faces, readable = found.scan.faces, found.scan.readable
-    lines = [f"{len(found.scan.samples)} labelled pictures in {len(found.titles)} sets: {', '.join(found.titles)}"]
+    sets = "1 set" if len(found.titles) == 1 else f"{len(found.titles)} sets"
+    lines = [f"{len(found.scan.samples)} labelled pictures in {sets}: {', '.join(found.titles)}"]
     lines += skip_report(found.skipped)
     none, several = int((faces == 0).sum()), int((faces > 1).sum())
-    lines.append(f"{int((~readable).sum())} cannot be read; no face found in {none}, several in {several}")
+    more = f"several in {several}" if found.scan.counted else "several were not looked for"
+    lines.append(f"{int((~readable).sum())} cannot be read; no face found in {none}, {more}")
     contradicting = found.contradicting
     ages = np.array([sample.age for sample in found.scan.samples])
     far = int((np.abs(ages[contradicting[:, 0]] - ages[contradicting[:, 1]]) >= 5).sum())
@@ -149,9 +180,10 @@ def summary(found: Findings) -> list[str]:
     if found.judged is None:
         lines.append("labels were not judged by predictions")
     else:
+        suspects = found.judged.suspects()
         lines.append(
-            f"{len(found.judged.suspects())} labels are likely wrong: far from predictions that have not seen them "
-            f"(their mean error is {found.judged.mae:.1f} years)"
+            f"{len(suspects)} labels are doubtful: far from predictions that have not seen them (their mean error is "
+            f"{found.judged.mae:.1f} years); an age model vouches for {int(found.judged.vouched[suspects].sum())} of them"
         )
     left_out = sum(age is None for age, _ in found.corrections.values())
     lines.append(f"corrections: {len(found.corrections) - left_out} labels changed, {left_out} pictures left out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from pipeline.errors import OutputError
 from training.checkpoint import Position
+from training.files import whole_text
 from training.step import StepFigures, Validated
 
 if TYPE_CHECKING:
@@ -85,6 +87,21 @@ class History:
         """A line of its own."""
         self._console.print(text, soft_wrap=True, markup=False)
 
+    def rewind(self, position: Position) -> None:
+        """Takes back the rows after that position: a run that was killed has told more than its checkpoint knows.
+
+        Raises:
+            OutputError: they cannot be taken back.
+        """
+        if self._quiet:
+            return
+        with self._path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if _is_before(row, position)]
+        with whole_text(self._path) as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore")  # older histories have other columns
+            writer.writeheader()
+            writer.writerows(rows)
+
     def step(self, figures: StepFigures, progress: float) -> None:
         """Notes a step, at that part of the cycle."""
         self._steps.append(figures)
@@ -113,8 +130,13 @@ class History:
             values["val_identity"] = "" if math.isnan(validated.identity) else f"{validated.identity:.4f}"
             values["val_sets"] = "; ".join(validated.sets)
         try:
-            with self._path.open("a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, COLUMNS, restval="").writerow(values)
+            whole = self._path.stat().st_size
+            try:
+                with self._path.open("a", encoding="utf-8", newline="") as file:
+                    csv.DictWriter(file, COLUMNS, restval="").writerow(values)
+            except OSError:
+                os.truncate(self._path, whole)  # a full disk takes the half of a row
+                raise
         except OSError as error:
             raise self._unwritable(error) from error
         if self._writer is not None:
@@ -126,6 +148,15 @@ class History:
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(f"{self._path} cannot be written: {error}", "Free some space or choose another folder with --out.")
+
+
+def _is_before(row: dict[str, str], position: Position) -> bool:
+    """Whether a run at that position has told this row, and told all of it."""
+    if None in row.values():
+        return False
+    at = int(row["epoch"]), int(row["step"])
+    here = position.epoch, position.step
+    return at < here or (at == here and not (position.unreviewed and row.get("val_mae")))
 
 
 def _line(position: Position, steps: int, rate: float, recent: list[StepFigures], validated: Validated | None) -> str:

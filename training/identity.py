@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.errors import OutputError
 from pipeline.types import Float32Array
 from training.augment import centred
-from training.crops import Crops
+from training.crops import CROPS_FILE, Crops
 from training.facenet import fold_batch_norm, load_facenet
+from training.files import keep_array, kept_array
 from training.model import PIXEL_MEAN, PIXEL_SCALE, AgeNet
 
 EMBEDDING = 512
@@ -39,13 +39,11 @@ def teacher_embeddings(folder: Path, crops: Crops, bf16: bool = False) -> Float3
 
     Raises:
         ModelFileError: FaceNet's weights are not installed.
-        OutputError: they cannot be written.
     """
     path = folder / TEACHER_FILE
-    if path.exists():
-        kept = np.load(path, allow_pickle=False)
-        if kept.shape == (len(crops), EMBEDDING):
-            return np.asarray(kept, np.float32)
+    kept = kept_array(path, folder / CROPS_FILE, (len(crops), EMBEDDING), np.float16)
+    if kept is not None:
+        return np.asarray(kept, np.float32)
     teacher = fold_batch_norm(load_facenet()).to(memory_format=torch.channels_last)
     parts = []
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -54,12 +52,7 @@ def teacher_embeddings(folder: Path, crops: Crops, bf16: bool = False) -> Float3
             x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
             parts.append(teacher((x - PIXEL_MEAN) / PIXEL_SCALE).float().numpy())
     found = np.concatenate(parts)
-    part = path.with_suffix(".part.npy")
-    try:
-        np.save(part, found.astype(np.float16))
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}", "Free some space.") from error
+    keep_array(path, found.astype(np.float16))
     return np.asarray(found, np.float32)
 
 

@@ -39,7 +39,7 @@ from pipeline.sources import open_source
 from pipeline.types import Float32Array, Float64Array
 from training.augment import augmented
 from training.mix import Mix, load_mix
-from training.models_file import write_entry
+from training.models_file import write_entries
 from training.runtimes import open_engine
 
 VIEWS = 4
@@ -174,9 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{Path(film).name}: first and last part of each track: {alike or 'no track is long enough'}")
         if options.write:
             folder = options.model.parent
-            for name, entry in read_models_file(folder).models.items():
-                if entry.kind == "age":
-                    write_entry(folder, name, entry.model_copy(update={"identity_threshold": round(choice.threshold, 3)}))
+            found = {"identity_threshold": round(choice.threshold, 3)}
+            ages = {name: entry for name, entry in read_models_file(folder).models.items() if entry.kind == "age"}
+            write_entries(folder, {name: entry.model_copy(update=found) for name, entry in ages.items()})
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

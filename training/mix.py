@@ -17,6 +17,7 @@ from pipeline.types import AGE_BINS, Float32Array, Float64Array, UInt8Array
 from training.crops import Crops, load_crops
 from training.data import read_names
 from training.duplicates import copies_of, crop_thumbnails
+from training.names import OLDEST
 
 DENSITY_SIGMA = 2.0
 """Years: the histogram's own spikes at round ages are no reason to see their neighbours more often."""
@@ -111,17 +112,14 @@ def split_rows(mix: Mix, val_lists: Sequence[Path]) -> tuple[NDArray[np.int64], 
 def corrected(mix: Mix, path: Path, rows: NDArray[np.int64]) -> tuple[Mix, NDArray[np.int64]]:
     """The mix with the labels of a corrections file in the given rows, and the rows that remain.
 
-    Args:
-        path: `name,age`, as `training.duplicates` writes it; a picture whose age is empty is left out.
-
     Raises:
-        SourceError: the file cannot be read.
+        SourceError: the file cannot be read, or names not one of the pictures.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            ages = {row["name"]: float(row["age"] or "nan") for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError) as error:
-        raise SourceError(f"the corrections {path} cannot be read: {error}", "Give a file with the columns name,age.") from error
+    ages = read_corrections(path)
+    if ages and not np.isin(mix.names, sorted(ages)).any():
+        raise SourceError(
+            f"the corrections {path} name none of the pictures, {min(ages)} for one", "Give the corrections of these very sets."
+        )
     age, low, high = mix.age.copy(), mix.low.copy(), mix.high.copy()
     kept = []
     for row in rows:
@@ -131,6 +129,37 @@ def corrected(mix: Mix, path: Path, rows: NDArray[np.int64]) -> tuple[Mix, NDArr
         if years is None or not math.isnan(years):
             kept.append(row)
     return replace(mix, age=age, low=low, high=high), np.array(kept, np.int64)
+
+
+def read_corrections(path: Path) -> dict[str, float]:
+    """Name → age in years, NaN for a picture to leave out.
+
+    Args:
+        path: with the columns `name,age`, as `training.duplicates` and `training.explore` write it; empty ages leave out.
+
+    Raises:
+        SourceError: it cannot be read, lacks a column, or holds what is no age.
+    """
+    hint = "Give a file with the columns name,age, such as the corrections.csv of training.explore."
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"the corrections {path} cannot be read: {error}", hint) from error
+    missing = [column for column in ("name", "age") if column not in columns]
+    if missing:
+        raise SourceError(f"the corrections {path} have no column {' or '.join(missing)}", hint)
+    ages: dict[str, float] = {}
+    for row in rows:
+        name, text = row["name"], row["age"]
+        try:
+            ages[name] = float(text) if text else math.nan
+        except ValueError:
+            ages[name] = math.inf
+        if text is None or not (text == "" or 0 <= ages[name] <= OLDEST):
+            raise SourceError(f'the corrections {path}: the age of {name} is "{text or ""}", none from 0 to {OLDEST}', hint)
+    return ages
 
 
 def sampling_weights(mix: Mix, rows: NDArray[np.int64], by_set: Sequence[float], cap: float) -> Float64Array:

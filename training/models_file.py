@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from engines.models import ModelEntry, ModelsFile
+from training.files import whole_text
+
+MODELS_FILE = "models.toml"
 
 HEADER = "# Written by the exporters in training/; read by engines/models.py. Facts travel with the file that they describe.\n\n"
 
 
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def write_entries(folder: Path, entries: Mapping[str, ModelEntry]) -> None:
+    """Adds or replaces entries of a folder's models.toml; the others stay as they are.
+
+    Raises:
+        OutputError: it cannot be written; what was there before stays.
+    """
+    with whole_text(folder / MODELS_FILE) as file:
+        file.write(with_entries(folder, entries))
 
 
-def write_entry(folder: Path, name: str, entry: ModelEntry, default_for: str = "") -> None:
-    """Adds or replaces one entry; the others stay as they are. Written aside and renamed.
+def with_entries(folder: Path, entries: Mapping[str, ModelEntry], defaults: Mapping[str, str] | None = None) -> str:
+    """The text of a folder's models.toml, which need not be there, with some entries added or replaced.
 
     Args:
-        folder: holds models.toml, or will.
-        name: of the entry.
-        entry: its facts.
-        default_for: "cpu" or "gpu" where the program shall take this model unless told otherwise.
+        entries: facts by name.
+        defaults: "cpu" and "gpu" → the model that the program shall take there unless told otherwise.
     """
-    path = folder / "models.toml"
+    path = folder / MODELS_FILE
     content: dict[str, Any] = {"schema_version": 1, "default_cpu": "", "default_gpu": "", "models": {}}
     if path.exists():
         content |= tomllib.loads(path.read_text(encoding="utf-8"))
-    content["models"][name] = entry.model_dump(exclude_defaults=True)
+    content["models"] |= {name: entry.model_dump(exclude_defaults=True) for name, entry in entries.items()}
     content["models"] = dict(sorted(content["models"].items()))
-    if default_for:
-        content[f"default_{default_for}"] = name
+    content |= {f"default_{device}": name for device, name in (defaults or {}).items()}
     ModelsFile.model_validate(content)
-    aside = path.with_suffix(".toml.part")
-    aside.write_text(HEADER + tomli_w.dumps(content), encoding="utf-8")
-    os.replace(aside, path)
+    return HEADER + tomli_w.dumps(content)

@@ -15,7 +15,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.errors import AppError, OutputError, SourceError
+from pipeline.errors import AppError, SourceError
+from training.explore_plots import png
+from training.files import write_together
 
 PANELS = (
     ("loss", "loss", "val_loss"),
@@ -60,11 +62,7 @@ def plot_histories(histories: Sequence[Path], picture: Path) -> None:
             axes.set_ylabel(label)
             axes.grid(alpha=0.3)
     panels[1].legend(fontsize=8)
-    try:
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(picture, dpi=90)
-    except OSError as error:
-        raise OutputError(f"{picture} cannot be written: {error}", "Choose another file with --out.") from error
+    write_together({picture: png(figure)}, "Free some space, or choose another file with --out.")
 
 
 def _rows(history: Path) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -65,6 +65,7 @@ class Scan:
 
     Attributes:
         features: (n, m) float32, NaN in rows without a crop; None where none were asked for.
+        counted: whether faces were counted; else `faces` is 1 wherever the crops know of one.
     """
 
     samples: tuple[Sample, ...]
@@ -77,6 +78,7 @@ class Scan:
     thumbs: Float32Array
     features: Float32Array | None
     reasons: tuple[str, ...]
+    counted: bool
 
     @property
     def readable(self) -> NDArray[np.bool_]:
@@ -89,21 +91,25 @@ def scan(
     threads: int,
     embed: Embed | None = None,
     new_detector: Callable[[], Scanner] = chip_detector,
+    *,
     tell: Callable[[int], None] = lambda _: None,
+    with_face: Collection[str] | None = None,
 ) -> Scan:
     """Looks at every picture once.
 
     Args:
         embed: makes the features; None for none.
         tell: gets the number of pictures done, now and then.
+        with_face: names of the pictures that are known to show a face; None: faces are looked for and counted, which takes most
+            of the time. Features need that.
     """
-    detectors = [new_detector() for _ in range(threads)]
+    finders = [Counter(new_detector()) if with_face is None else Known(with_face) for _ in range(threads)]
     chunks = iter([samples[first : first + CHUNK] for first in range(0, len(samples), CHUNK)])
     looks: list[Look] = []
     features: list[Float32Array | None] = []
     with ThreadPoolExecutor(threads) as pool:
         while some := list(islice(chunks, threads)):
-            for found in pool.map(_look_at, some, detectors):
+            for found in pool.map(_look_at, some, finders):
                 features += [None] * len(found) if embed is None else _embedded(embed, found)
                 # Crops are not kept: those of a whole data set do not fit into memory.
                 looks += [_without_crop(look) for look in found]
@@ -121,6 +127,7 @@ def scan(
         np.stack([look.thumb for look in looks]),
         np.stack([nothing if row is None else row for row in features]) if width else None,
         tuple(look.reason for look in looks),
+        with_face is None,
     )
 
 
@@ -162,7 +169,34 @@ def _central(faces: Sequence[Detection], picture: UInt8Array) -> Float32Array:
     return min(faces, key=lambda face: float(np.hypot(*(np.array(face.box.center) - centre)))).landmarks
 
 
-def _look_at(samples: Sequence[Sample], detector: Scanner) -> list[Look]:
+class Counter:
+    """Finds the faces of a picture and crops the central one.
+
+    Args:
+        detector: for one thread.
+    """
+
+    def __init__(self, detector: Scanner) -> None:
+        self._detector = detector
+
+    def __call__(self, sample: Sample, picture: UInt8Array) -> tuple[int, UInt8Array | None]:
+        """How many there are, and the crop, (160, 160, 3) uint8 RGB; None where a photo shows no face."""
+        faces = faces_in(self._detector, picture, sample.chip)
+        points = _central(faces, picture) if faces else usual_landmarks(picture) if sample.chip else None
+        return len(faces), None if points is None else np.asarray(align(picture, points, CROP_PX)[:, :, ::-1], np.uint8)
+
+
+class Known:
+    """Takes it from others whether a picture shows a face, and crops none."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def __call__(self, sample: Sample, _picture: UInt8Array) -> tuple[int, None]:
+        return int(sample.name in self._names), None
+
+
+def _look_at(samples: Sequence[Sample], find: Counter | Known) -> list[Look]:
     looks = []
     with Pictures() as pictures:
         for sample in samples:
@@ -176,11 +210,9 @@ def _look_at(samples: Sequence[Sample], detector: Scanner) -> list[Look]:
             scale = QUALITY_PX / min(height, width)
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             sharpness = float(cv2.Laplacian(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.CV_64F).var())
-            faces = faces_in(detector, picture, sample.chip)
-            points = _central(faces, picture) if faces else usual_landmarks(picture) if sample.chip else None
-            crop = None if points is None else np.asarray(align(picture, points, CROP_PX)[:, :, ::-1], np.uint8)
+            faces, crop = find(sample, picture)
             digest = hashlib.sha256(picture.tobytes()).digest()
-            looks.append(Look(width, height, sharpness, float(grey.mean()), len(faces), digest, thumbnail(picture), crop))
+            looks.append(Look(width, height, sharpness, float(grey.mean()), faces, digest, thumbnail(picture), crop))
     return looks
 
 

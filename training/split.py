@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import AppError, OutputError, SettingsError, SourceError
+from pipeline.errors import AppError, SettingsError, SourceError
 from training.crops import Crops, load_crops
 from training.duplicates import crop_thumbnails, groups, same_photo
 from training.explore_plots import beside_plot
-from training.files import HINT, whole_text
+from training.files import whole_text, write_together
 from training.mix import load_mix
 
 PARTS = ("train", "val", "test")
@@ -113,14 +113,8 @@ def divide(folders: Sequence[Path], val: float, test: float, out: Path) -> dict[
             raise SourceError(f"of {len(mix)} pictures none is left for {part}", "Give more pictures, or larger parts.")
     ages = dict(zip(mix.names.tolist(), mix.age.tolist(), strict=True))
     drawing = beside_plot({part: np.array([ages[name] for name in some]) for part, some in names.items()})
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for part, some in names.items():
-            with whole_text(out / f"{part}.txt") as file:
-                file.write("\n".join([*some, ""]))
-        (out / "split.png").write_bytes(drawing)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error}", HINT) from error
+    contents = {out / f"{part}.txt": "\n".join([*some, ""]).encode() for part, some in names.items()}
+    write_together({**contents, out / "split.png": drawing})
     return {part: len(some) for part, some in names.items()}
 
 

@@ -8,7 +8,6 @@ ours at those that its schedule asks for. Model outputs are kept under the work 
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -20,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.intervals import load_intervals
-from pipeline.errors import AppError, OutputError
+from pipeline.errors import AppError
 from pipeline.intervals import IntervalTable
 from pipeline.labels import LabelHysteresis
 from pipeline.quality import Quality, assess
 from pipeline.types import AgeBelief, Float32Array, Float64Array
 from training.clips import ClipTrack, clip_tracks
 from training.conformal import CHUNK, in_fit_half, parser_of, sha256_of
+from training.files import write_json
 from training.films import Shot, film
 from training.rules import RULES, Told
 from training.runtimes import open_engine
@@ -230,19 +230,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.plots:
             plot_stability(options.plots, {name: [s.years for s in each] for name, each in series.items()}, truth, SPEC.fps)
         if options.json:
-            _write_json(options.json, figures)
+            write_json(options.json, {name: asdict(each) for name, each in figures.items()})
     except AppError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def _write_json(path: Path, figures: dict[str, Figures]) -> None:
-    try:
-        content = {name: asdict(each) for name, each in figures.items()}
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}", "Choose another file with --json.") from error
 
 
 if __name__ == "__main__":

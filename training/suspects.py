@@ -35,18 +35,25 @@ class Judged:
         spreads: (n,) how unusual that is, in robust standard deviations of pictures with like predictions or like labels, where
             the lesser counts.
         mae: years, mean of |off|: how well these predictions do at all.
+        model_off: (n,) years from the label's range to what an age model says, NaN where none was asked.
     """
 
     predicted: Float64Array
     off: Float64Array
     spreads: Float64Array
     mae: float
+    model_off: Float64Array
+
+    @property
+    def vouched(self) -> NDArray[np.bool_]:
+        """(n,) labels that an age model agrees with, whatever the others say."""
+        return np.asarray(np.abs(self.model_off) < FAR_YEARS, np.bool_)
 
     def suspects(self) -> NDArray[np.int64]:
-        """Rows with likely wrong labels, the worst first."""
+        """Rows with doubtful labels, the worst first; those that an age model vouches for come last."""
         far = (np.abs(self.off) >= FAR_YEARS) & (np.abs(self.spreads) >= FAR_SPREADS)
         rows = np.flatnonzero(far)
-        return rows[np.argsort(-np.abs(self.off[rows]), kind="stable")]
+        return rows[np.lexsort((-np.abs(self.off[rows]), self.vouched[rows]))]
 
 
 def judge(features: Float32Array, low: Float64Array, high: Float64Array, group: NDArray[np.int64]) -> Judged | None:
@@ -63,13 +70,17 @@ def judge(features: Float32Array, low: Float64Array, high: Float64Array, group: 
     years = (low + high) / 2
     predicted = np.full(len(features), np.nan)
     predicted[known] = out_of_fold(features[known], years[known], group[known])
-    off = np.where(predicted < low, predicted - low, np.where(predicted > high, predicted - high, 0.0))
-    off[np.isnan(predicted)] = 0.0
+    off = np.nan_to_num(years_off(predicted, low, high))
     # Predictions are pulled to the middle: what is usual for the old must not look wrong.
     by_prediction = _spreads(off, known[np.argsort(predicted[known], kind="stable")])
     by_label = _spreads(off, known[np.argsort(years[known], kind="stable")])
     spreads = np.where(np.abs(by_label) < np.abs(by_prediction), by_label, by_prediction)
-    return Judged(predicted, off, spreads, float(np.abs(off[known]).mean()))
+    return Judged(predicted, off, spreads, float(np.abs(off[known]).mean()), np.full(len(features), np.nan))
+
+
+def years_off(said: Float64Array, low: Float64Array, high: Float64Array) -> Float64Array:
+    """(n,) signed years from each label's range to what is said, 0 inside, NaN where nothing is."""
+    return np.asarray(said - np.clip(said, low, high), np.float64)
 
 
 def _spreads(off: Float64Array, order: NDArray[np.int64]) -> Float64Array:

@@ -29,6 +29,7 @@ from pipeline.types import Float64Array
 from training.batch import Batch, batch_of
 from training.begin import BODY_RATE, as_settings, make_learner, to_repeat
 from training.checkpoint import Learner, Position
+from training.classes import check_classes
 from training.fleet import Fleet, join_fleet
 from training.history import History
 from training.mix import Mix, corrected, draw, load_mix, sampling_weights, split_rows
@@ -41,12 +42,20 @@ CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """Crops, which of them to train and to validate on, and how often each of the former is seen."""
+    """What a run learns from and is judged by.
+
+    Attributes:
+        mix: the crops.
+        train_rows, val_rows: (n,), (m,) which of them to train and to validate on.
+        weights: (n,) how often each of the former is seen.
+        notes: which classes there is nothing of, in words.
+    """
 
     mix: Mix
     train_rows: NDArray[np.int64]
     val_rows: NDArray[np.int64]
     weights: Float64Array
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,17 +101,27 @@ def train(options: Options, stop: threading.Event) -> Path:
     data, fleet = load_data(options), join_fleet()
     with History(options.out, options.resume, options.tensorboard, quiet=not fleet.first) as history:
         history.say(f"{len(data.train_rows)} crops to train on, {len(data.val_rows)} to validate on")
+        for note in data.notes:
+            history.say(note)
         run = start(options, data, fleet, history)
-        position = run.learner.load(options.out / CHECKPOINT) if options.resume else Position()
+        position = Position()
+        if options.resume:
+            position = run.learner.load(options.out / CHECKPOINT, run.settings)
+            history.rewind(position)
         began = time.perf_counter() - position.elapsed_s
         progress = 0.0
-        while position.epoch < options.epochs and progress < 1 and not given_up(position, options) and not stopped(stop, fleet):
+        while not stopped(stop, fleet):
+            over = progress >= 1 or position.epoch >= options.epochs
+            due = over or (position.step == 0 and position.epoch % options.validate_every == 0)
+            if position.unreviewed and due:
+                review(run, position)
+                run.save(position)
+            if over or given_up(position, options):
+                break
             progress = one_pass(run, position, began, stop)
             run.save(position)
-            over = progress >= 1 or position.epoch == options.epochs
-            if not stopped(stop, fleet) and (over or position.epoch % options.validate_every == 0):
-                review(run, position, progress)
-            run.save(position)
+        if position == Position():
+            run.save(position)  # stopped before the first step: there is something to go on from all the same
         best = options.out / BEST
         if given_up(position, options):
             history.say(f"no better for {position.since_best} validations; the best, {position.best_mae:.3f}, is in {best}")
@@ -143,6 +162,7 @@ def one_pass(run: Run, position: Position, began: float, stop: threading.Event) 
         rows = order[position.step * options.batch : (position.step + 1) * options.batch]
         figures = train_step(learner, run.network, make_batch(run, rows, step_rng(position, options, fleet)), options, fleet)
         position.step += 1
+        position.unreviewed = True
         position.elapsed_s = time.perf_counter() - began
         run.history.step(figures, progress)
         if position.step % options.print_every == 0:
@@ -150,18 +170,20 @@ def one_pass(run: Run, position: Position, began: float, stop: threading.Event) 
         if position.elapsed_s - saved_s > options.save_every_s:
             run.save(position)
             saved_s = position.elapsed_s
-    if position.step == run.steps:
+    if position.step >= run.steps:
         position.epoch, position.step = position.epoch + 1, 0
     return progress
 
 
-def review(run: Run, position: Position, progress: float) -> None:
+def review(run: Run, position: Position) -> None:
     """Validates the averaged weights, and keeps them where they are the best yet and the run may end early."""
     options, data = run.options, run.data
     validated = validate(run.learner.average, (data.mix, data.val_rows), options, run.fleet, run.teacher)
     run.learner.set_spread(validated.rmse)
     better = position.judge(validated.mae)
-    run.history.write(position, run.steps, options.rate * BODY_RATE * one_cycle(progress), validated)
+    position.unreviewed = False
+    rate = options.rate * BODY_RATE * one_cycle(cycle_progress(position, run.steps, options))
+    run.history.write(position, run.steps, rate, validated)
     if run.fleet.first:
         draw_history(run.history.path)
         if better and options.patience:
@@ -185,15 +207,10 @@ def load_data(options: Options) -> Data:
         mix, train_rows = corrected(mix, options.corrections, train_rows)
     for rows, use in ((train_rows, "train"), (val_rows, "validate")):
         if not len(rows):
-            raise SourceError(f"there is not one crop to {use} on", "Check the lists after --val-list.")
-    if options.gender:
-        for label, whom in ((1, "men"), (0, "women")):
-            if not (mix.male[train_rows] == label).any():
-                raise SettingsError(
-                    f"not one of {len(train_rows)} crops is labelled as showing {whom}", "Train without genders: --no-gender."
-                )
+            raise SourceError(f"there is not one crop to {use} on", "Check the lists after --val-list, and --corrections.")
+    notes = check_classes(mix, train_rows, val_rows, options.head, options.gender)
     weights = sampling_weights(mix, train_rows, options.weights or (1.0,) * len(mix.sets), options.balance)
-    return Data(mix, train_rows, val_rows, weights)
+    return Data(mix, train_rows, val_rows, weights, tuple(notes))
 
 
 def given_up(position: Position, options: Options) -> bool:
@@ -227,14 +244,20 @@ def draw_history(path: Path) -> None:
     plot_history(path, path.with_suffix(".png"))
 
 
+def stop_by_signal() -> threading.Event:
+    """Is set once the process is asked to end: by Ctrl+C or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     cv2.setNumThreads(1)
     if options.threads:
         torch.set_num_threads(options.threads)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_by_signal()
     try:
         checkpoint = train(options, stop)
     except AppError as error:

@@ -13,15 +13,16 @@ import numpy as np
 from engines.age import FaceNetAgeEngine
 from engines.align import align
 from pipeline.analyzer import DOUBTFUL
-from pipeline.errors import SourceError
+from pipeline.errors import OutputError, SourceError
 from pipeline.intervals import IntervalTable
 from pipeline.quality import Quality, assess
 from pipeline.scheduling import Candidate, LookTimes, Scheduler, is_worthwhile
 from pipeline.settings import AgeSettings, FilterSettings
 from pipeline.smoothing import BayesianAgeFilter
 from pipeline.types import AgeBelief, AgeEstimate, Float32Array, UInt8Array
-from training.crops import Crops, load_crops, make_crops
+from training.crops import CROPS_FILE, Crops, load_crops, make_crops
 from training.data import read_names
+from training.files import aside
 from training.films import FILMS_VERSION, Shot, film
 from training.labels import list_samples
 
@@ -67,7 +68,7 @@ def held_back(crops: Sequence[Path], data: Sequence[Path], lists: Sequence[Path]
         samples = [sample for sample in list_samples(data).samples if sample.name in names and sample.low == sample.high]
         digest = hashlib.sha256("\n".join(sample.name for sample in samples).encode("utf-8", "surrogateescape")).hexdigest()[:12]
         made = work / f"crops-{digest}"
-        if samples and not (made / "crops.npy").exists():
+        if samples and not (made / CROPS_FILE).exists():
             make_crops(samples, made, threads)
         folders += [made] if samples else []
     stills = {still.name: still for folder in folders for still in _stills(load_crops(folder), names)}
@@ -104,12 +105,15 @@ class Outputs:
         return {int(i): row.astype(np.float32) for i, row in zip(kept["frames"], kept["ages"], strict=True)}
 
     def save(self, still: Still, spec: FilmSpec, known: dict[int, Float32Array]) -> None:
+        """Raises: OutputError, it cannot be written."""
         path = self._path(still, spec)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part.npz")
         order = sorted(known)
-        np.savez_compressed(part, frames=np.array(order), ages=np.array([known[i] for i in order], np.float16))
-        part.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with aside(path) as part, part.open("wb") as file:
+                np.savez_compressed(file, frames=np.array(order), ages=np.array([known[i] for i in order], np.float16))
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error}", "Free some space, or choose another --work.") from error
 
     def ask(self, shots: Sequence[Shot]) -> list[Float32Array]:
         """The model's distribution for each picture, one batch."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import math
 import os
 import subprocess
@@ -17,12 +16,12 @@ import pytest
 import torch
 
 from engines.onnx_runtime import OnnxRuntime
-from pipeline.errors import OutputError, SettingsError, SourceError
+from pipeline.errors import SettingsError, SourceError
 from pipeline.types import AGE_BINS
 from tests.training.test_train import StopAfter, write_crops
 from training.backbones import TimmAgeNet, build_model
 from training.begin import make_learner
-from training.checkpoint import Position, load_averaged, read_checkpoint
+from training.checkpoint import load_averaged, read_checkpoint
 from training.export import compare
 from training.loss import Aim, head_loss, label_distribution, range_membership
 from training.model import AgeNet, Outputs, Trained, bell_logits, expected_age
@@ -193,24 +192,6 @@ def test_mean_of_checkpoints(options: Options, tmp_path: Path, capsys: pytest.Ca
     assert mix_weights([str(first), str(other), "--out", str(tmp_path / "no.pt")]) == 1
     assert "of another network" in capsys.readouterr().err
     assert not (tmp_path / "no.pt").exists()
-
-
-def test_a_full_disk_is_one_clear_error_and_leaves_the_old_checkpoint(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    learner, _ = make_learner(options)
-    options.out.mkdir()
-    path = options.out / "checkpoint.pt"
-    learner.save(path, Position(), {})
-    before = path.read_bytes()
-
-    def full(_state: object, part: Path) -> None:
-        part.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OutputError, match="No space left on device"):
-        learner.save(path, Position(), {})
-    assert path.read_bytes() == before
-    assert [one.name for one in options.out.iterdir()] == ["checkpoint.pt"]
 
 
 def test_genders_that_are_not_labelled_cannot_be_learnt(options: Options) -> None:

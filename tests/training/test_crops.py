@@ -173,6 +173,39 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         load_crops(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name,age,found\na.jpg,3,1\n", r"index\.csv has no column male"),
+        ("age,male,found\n3,1,1\n", r"index\.csv has no column name"),
+        ("name,age,male,found\na.jpg,old,1,1\n", r'the age of a\.jpg is "old", no number from 0 to 120'),
+        ("name,age,male,found\na.jpg,121,1,1\n", r'the age of a\.jpg is "121", no number from 0 to 120'),
+        ("name,age,male,found\na.jpg,-1,1,1\n", r'the age of a\.jpg is "-1", no number'),
+        ("name,age,male,found\na.jpg,,1,1\n", r'the age of a\.jpg is "", no number'),
+        ("name,age,male,found\na.jpg,nan,1,1\n", r'the age of a\.jpg is "nan", no number'),
+        ("name,age,male,found\na.jpg,3,m,1\n", r'the male of a\.jpg is "m", no number from 0 to 1'),
+        ("name,age,male,found,low,high\na.jpg,3,1,1,0,130\n", r'the high of a\.jpg is "130", no number'),
+        ("name,age,male,found,low,high\na.jpg,3,1,1,9,2\n", r"a\.jpg has ages from 9 to 2"),
+    ],
+)
+def test_labels_that_are_none_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    np.save(tmp_path / "crops.npy", np.zeros((1, STORED_PX, STORED_PX, 3), np.uint8))
+    (tmp_path / "index.csv").write_text(content)
+    with pytest.raises(SourceError, match=message):
+        load_crops(tmp_path)
+
+
+def test_an_unreadable_picture_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "20_0_0_1.jpg").write_bytes(cv2.imencode(".jpg", np.full((200, 200, 3), 90, np.uint8))[1].tobytes())
+    (tmp_path / "data" / "30_0_0_2.jpg").write_bytes(b"no picture")
+    (tmp_path / "data" / "40_0_0_3.jpg").write_bytes(b"")
+    made = make_crops(list_samples([tmp_path / "data"]).samples, tmp_path / "crops", threads=1)
+    assert [name for name, _ in made.left_out] == ["30_0_0_2.jpg", "40_0_0_3.jpg"]
+    assert load_crops(tmp_path / "crops").names.tolist() == ["20_0_0_1.jpg"]
+    assert "is no picture" in (tmp_path / "crops" / "left_out.csv").read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(not (SHARED / "utkface-1.zip").exists(), reason="UTKFace is not beside the repository")
 def test_faces_of_real_chips_are_found_where_the_template_says(tmp_path: Path) -> None:
     samples = list_named([SHARED / "utkface-1.zip"]).samples[::300]

@@ -11,8 +11,9 @@ import pytest
 from pipeline.errors import ModelFileError, OutputError
 from pipeline.types import AGE_BINS, Float32Array
 from training.calibrate import Fit
-from training.evaluate import Evaluation, as_json, main, write_json
+from training.evaluate import Evaluation, as_json, main
 from training.figures import Predictions, calibrated, report, table
+from training.files import write_json
 from training.runtimes import open_engine
 
 
@@ -45,6 +46,14 @@ def test_figures_of_known_errors() -> None:
     assert figures.macro_mae == pytest.approx((1 + 4 + 13) / 3)
     assert figures.gender_accuracy == pytest.approx(0.8)
     assert figures.missed == 1
+
+
+def test_empty_classes_are_told() -> None:
+    text = table(report(predictions([5, 25, 95], [1, -1, 4], [0.9, 0.2, 0.6], [True, True, True])))
+    assert "mean of decades 2.00 (no picture of 10-19, 30-39, 40-49, 50-59, 60-69, 70-79, 80-89)" in text
+    assert "gender 66.7% (of male only)" in text
+    every = predictions([10 * i for i in range(10)], [1] * 10, [0.9] * 10, [True, False] * 5)
+    assert "mean of decades 1.00   gender 50.0%   no face" in table(report(every))
 
 
 def test_interval_covers_the_mean_and_narrows_with_n() -> None:

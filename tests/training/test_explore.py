@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,10 +13,11 @@ import pytest
 
 from engines.align import TEMPLATE
 from pipeline.types import Box, Detection, Float32Array, UInt8Array
+from training.crops import STORED_PX
 from training.duplicates import groups, same_photo
 from training.explore import main, titled
 from training.explore_page import write_page
-from training.findings import Findings, analyse, summary, write_tables
+from training.findings import Findings, analyse, corrections_of, summary, write_tables
 from training.labels import list_samples
 from training.scan import UNREADABLE, scan
 from training.suspects import judge, out_of_fold
@@ -105,9 +108,10 @@ def test_the_page_stands_alone_and_leaves_pictures_out_if_asked(data: Path, tmp_
     found = found_in(data)
     page = write_page(tmp_path / "report.html", found, summary(found), True, 10).read_text(encoding="utf-8")
     assert "data:image/jpeg" in page
-    assert "Samples by decade" in page
+    assert "By decade" in page
     assert "61_1_20170109142408075.png" in page
-    assert 'src="http' not in page
+    assert "copies with different ages</td><td>left out</td><td>2</td>" in page
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)|url\(|@import", page)
     page = write_page(tmp_path / "report.html", found, summary(found), False, 10).read_text(encoding="utf-8")
     assert "data:image/jpeg" not in page
     assert "data:image/png" in page  # the plots
@@ -131,6 +135,21 @@ def test_a_wrong_label_is_suspect_and_copies_do_not_vouch_for_it() -> None:
     assert judge(features[:8], ages[:8], ages[:8], np.arange(8)) is None
 
 
+def test_labels_that_an_age_model_agrees_with_are_kept_and_come_last(data: Path) -> None:
+    found = found_in(data)
+    assert found.judged is not None
+    names = [sample.name for sample in found.scan.samples]
+    rows = [names.index(name) for name in ("50_1_3_103.png", "65_0_4_104.png", "35_0_2_102.png")]
+    nothing = np.zeros(len(names))
+    judged = replace(found.judged, off=nothing.copy(), spreads=nothing.copy(), model_off=np.full(len(names), np.nan))
+    judged.off[rows], judged.spreads[rows] = (-50.0, 45.0, 40.0), (-6.0, 6.0, 6.0)
+    judged.model_off[rows] = (-3.0, 30.0, np.nan)  # it agrees, it does not, it was not asked
+    assert judged.suspects().tolist() == [rows[1], rows[2], rows[0]]
+    fixed = corrections_of(found.scan, found.group, judged)
+    assert [fixed.get(names[row], ("kept",))[0] for row in rows] == ["kept", None, None]
+    assert "an age model vouches for 1 of them" in "\n".join(summary(replace(found, judged=judged)))
+
+
 def test_ranges_are_off_only_outside() -> None:
     features = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
     low = np.floor(np.linspace(0, 89, 200) / 10) * 10
@@ -152,3 +171,17 @@ def test_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "2 pairs of copies" in said
     assert sorted(path.name for path in out.iterdir()) == ["anomalies.csv", "corrections.csv", "report.html"]
     assert main([str(tmp_path / "none"), "--out", str(out)]) == 1
+
+
+def test_crops_spare_the_search_for_faces(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["5_0_0_100.png", "20_1_1_101.png"]
+    rows = [f"{name},{name.split('_')[0]},1,{int(name == names[0])}" for name in names]
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    np.save(crops / "crops.npy", np.zeros((2, STORED_PX, STORED_PX, 3), np.uint8))
+    (crops / "index.csv").write_text("\n".join(["name,age,male,found", *rows, ""]))
+    command = [str(data), "--out", str(tmp_path / "report"), "--no-predict", "--threads", "1", "--no-faces"]
+    assert main([*command, "--crops", str(crops)]) == 0
+    assert "1 cannot be read; no face found in 23" in capsys.readouterr().out
+    assert main(command) == 1
+    assert "Give --crops" in capsys.readouterr().err

@@ -95,15 +95,35 @@ def test_corrections_reach_the_given_rows_only(mix: Mix, tmp_path: Path) -> None
     assert new.age.tolist() == [26.5, 30, 24.5, 95, 8]
     assert (new.low[0], new.high[0]) == (26.5, 26.5)
     assert mix.age[0] == 20
-    path.write_text("name;age\n")
+    path.write_text("name,age\n")
     assert corrected(mix, path, np.array([0]))[0].age.tolist() == mix.age.tolist()
     path.write_text("name,age\na.jpg,\n")
     unchanged, rows = corrected(mix, path, np.array([0, 2]))
     assert rows.tolist() == [2]
     assert unchanged.age.tolist() == mix.age.tolist()
-    path.write_text("name,age\na.jpg,x\n")
-    with pytest.raises(SourceError, match=r"the corrections .* cannot be read"):
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name,age\na.jpg,x\n", r'the age of a\.jpg is "x", none from 0 to 120'),
+        ("name,age\na.jpg,121\n", r'the age of a\.jpg is "121", none from 0 to 120'),
+        ("name,age\na.jpg,-1\n", r'the age of a\.jpg is "-1", none from 0 to 120'),
+        ("name,age\na.jpg,nan\n", r'the age of a\.jpg is "nan", none from 0 to 120'),
+        ("name,age\na.jpg\n", r'the age of a\.jpg is "", none from 0 to 120'),  # a line that breaks off leaves nobody out
+        ("file,age\na.jpg,3\n", r"have no column name"),
+        ("name,years\na.jpg,3\n", r"have no column age"),
+        ("", r"have no column name or age"),
+        ("name,age\nnobody.jpg,3\n", r"name none of the pictures, nobody\.jpg for one"),
+    ],
+)
+def test_corrections_that_are_none_are_refused(mix: Mix, tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "corrections.csv"
+    path.write_text(content)
+    with pytest.raises(SourceError, match=message):
         corrected(mix, path, np.array([0]))
+    with pytest.raises(SourceError, match="cannot be read"):
+        corrected(mix, tmp_path / "none.csv", np.array([0]))
 
 
 def test_rare_ages_are_seen_more_often_up_to_the_cap(tmp_path: Path) -> None:
