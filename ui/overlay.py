@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from ui.chip_places import place_chips
 
 BOX_RADIUS = 7.0
 BOX_WIDTH = 2.2
 SELECTED_WIDTH = 3.6
 CHIP_PADDING = QSizeF(7.0, 3.0)
 CHIP_RADIUS = 6.0
-CHIP_GAP = 5.0
 LANDMARK_RADIUS = 2.6
 """All in device-independent pixels."""
 
@@ -61,35 +62,6 @@ def text_color_on(background: QColor) -> QColor:
     return DARK_TEXT if luminance > LIGHT_GROUND else LIGHT_TEXT
 
 
-def place_chips(boxes: Sequence[QRectF], sizes: Sequence[QSizeF], bounds: QRectF) -> list[QRectF]:
-    """Where each face's chip goes: above its box, or else below or inside it, so that chips do not hide each other.
-
-    Args:
-        boxes: of the faces.
-        sizes: of their chips, in the same order; earlier ones choose first.
-        bounds: chips stay inside, where they fit at all.
-    """
-    placed: list[QRectF] = []
-    for box, size in zip(boxes, sizes, strict=True):
-        corners = (
-            QPointF(box.left(), box.top() - CHIP_GAP - size.height()),
-            QPointF(box.left(), box.bottom() + CHIP_GAP),
-            QPointF(box.right() - size.width(), box.top() - CHIP_GAP - size.height()),
-            QPointF(box.left() + CHIP_GAP, box.top() + CHIP_GAP),
-            QPointF(box.left() + CHIP_GAP, box.bottom() - CHIP_GAP - size.height()),
-        )
-        choices = [_moved_inside(QRectF(corner, size), bounds) for corner in corners]
-        free = (chip for chip in choices if not any(chip.intersects(other) for other in placed))
-        placed.append(next(free, choices[0]))
-    return placed
-
-
-def _moved_inside(rect: QRectF, bounds: QRectF) -> QRectF:
-    x = max(bounds.left(), min(rect.left(), bounds.right() - rect.width()))
-    y = max(bounds.top(), min(rect.top(), bounds.bottom() - rect.height()))
-    return QRectF(QPointF(x, y), rect.size())
-
-
 def draw_marks(painter: QPainter, marks: Sequence[Mark], bounds: QRectF, font: QFont, selected: int | None) -> None:
     """Draws all boxes, then all chips, so that no box crosses a label.
 
@@ -101,16 +73,23 @@ def draw_marks(painter: QPainter, marks: Sequence[Mark], bounds: QRectF, font: Q
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     bold = QFont(font)
     bold.setWeight(QFont.Weight.Bold)
-    sizes = [_chip_size(mark.text, font, bold if mark.settled else font) for mark in marks]
-    chips = place_chips([mark.box for mark in marks], sizes, bounds)
+    full = [_chip_size(mark.text, font, bold if mark.settled else font) for mark in marks]
+    short = [_chip_size(short_text(mark.text), font, bold if mark.settled else font) for mark in marks]
+    places = place_chips([mark.box for mark in marks], full, bounds, short)
     someone_selected = any(mark.person == selected for mark in marks)
     for mark in marks:
         painter.setOpacity(1.0 if not someone_selected or mark.person == selected else UNSELECTED_OPACITY)
         _draw_box(painter, mark, mark.person == selected)
-    for mark, chip in zip(marks, chips, strict=True):
+    for mark, place in zip(marks, places, strict=True):
         painter.setOpacity(1.0 if not someone_selected or mark.person == selected else UNSELECTED_OPACITY)
-        _draw_chip(painter, mark, chip, font, bold)
+        shown = replace(mark, text=short_text(mark.text)) if place.short else mark
+        _draw_chip(painter, shown, place.rect, font, bold)
     painter.setOpacity(1.0)
+
+
+def short_text(text: str) -> str:
+    """What is left of a label where there is no room for more: name and age."""
+    return text.partition(" (")[0]
 
 
 def draw_landmarks(painter: QPainter, faces: Sequence[tuple[QColor, Sequence[QPointF]]]) -> None:

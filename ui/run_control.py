@@ -82,16 +82,22 @@ class RunControl(Control):
             return
         ended = "stopped" if summary.stopped else "finished"
         self._view.set_banner("")
-        self._status.show_activity(f"{name} {ended} · {self._count()} in {summary.frames} frames · Space plays it again")
+        self._status.show_activity(f"{name} {ended} · {self._count()} in {self._frames(summary.frames)} · Space plays it again")
 
     def _show_film_end(self, name: str) -> None:
         frames = self._session.progress.frames
         self._status.hide_figures()
-        self._status.show_activity(f"{name} finished · {self._count()} in {frames} frames · Space plays it again")
+        again = "" if frames == 1 else " · Space plays it again"
+        self._status.show_activity(f"{name} finished · {self._count()} in {self._frames(frames)}{again}")
 
     def _count(self) -> str:
         count = self.window.people.model.rowCount()
         return "1 person" if count == 1 else f"{count} people"
+
+    def _frames(self, count: int) -> str:
+        source = self._session.source
+        unit = "frame" if source is None or source.fps is not None or source.live else "picture"
+        return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
     @Slot()
     def _on_opened(self) -> None:
