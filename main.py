@@ -15,8 +15,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.arguments import parse
 from pipeline.errors import AppError, LogError, SettingsError
+from pipeline.kept import Kept
 
 if TYPE_CHECKING:
     from engines.choose import LiveAgeEngine
@@ -125,6 +126,40 @@ def open_analyzer(settings: Settings, folder: Path | None = None) -> Iterator[Fr
         yield models.analyzer(live=True, first=Numbers(person=1, track=1))
 
 
+class WindowModels:
+    """The models of the window: loaded for the first run and kept for the next ones, so that another film opens at once.
+
+    They are loaded anew where the settings of detection or age estimation have changed, after an error, and where TensorRT
+    could not be built: then it is tried again. All methods are for the analysis thread.
+
+    Args:
+        folder: with models.toml and the files; None takes the ones that come with the program.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._kept: Kept[Models] = Kept(_worth_keeping)
+
+    @contextmanager
+    def open_analyzer(self, settings: Settings) -> Iterator[FrameAnalyzer]:
+        """An analyzer for one run, as the function of that name gives it. Raises as `open_models`."""
+        from pipeline.store import Numbers
+
+        key = settings.detector, settings.age
+        with self._kept.lend(key, lambda: open_models(settings, self._folder, serve_while_building=True)) as models:
+            yield replace(models, settings=settings).analyzer(live=True, first=Numbers(person=1, track=1))
+
+    def close(self) -> None:
+        """Frees the models; safe to call twice."""
+        self._kept.close()
+
+
+def _worth_keeping(models: Models) -> bool:
+    from engines.swap import SwappingAgeEngine
+
+    return not (isinstance(models.age_engine, SwappingAgeEngine) and models.age_engine.failed)
+
+
 # The commands. Each takes the parsed arguments and returns the exit code.
 
 
@@ -139,9 +174,7 @@ def _window(arguments: argparse.Namespace) -> int:
     from pipeline.settings_file import SettingsStore
     from ui.app import run_window
 
-    def open_with(settings: Settings) -> AbstractContextManager[FrameAnalyzer]:
-        return open_analyzer(settings, arguments.models)
-
+    models = WindowModels(arguments.models)
     problem = None
     try:
         store = _settings_store(arguments)
@@ -160,7 +193,16 @@ def _window(arguments: argparse.Namespace) -> int:
         source = arguments.source or "demo"
         arguments.source = None
         script = partial(Measurement, path=arguments.measure, seconds=arguments.measure_s, source=source)
-    return run_window(arguments.source, open_with, store, arguments.log, app_version=VERSION, problem=problem, script=script)
+    return run_window(
+        arguments.source,
+        models.open_analyzer,
+        store,
+        arguments.log,
+        app_version=VERSION,
+        release=models.close,
+        problem=problem,
+        script=script,
+    )
 
 
 def _analyze(arguments: argparse.Namespace) -> int:

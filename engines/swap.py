@@ -60,6 +60,11 @@ class SwappingAgeEngine:
         return replace(self._engine.info, note=self._note)
 
     @property
+    def failed(self) -> bool:
+        """The other engine could not be built or opened; it will not come any more."""
+        return bool(self._note)
+
+    @property
     def runtime(self) -> TensorRuntime:
         """Of the engine that runs now."""
         return self._engine.runtime

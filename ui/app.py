@@ -25,6 +25,7 @@ from pipeline.settings_file import SettingsStore
 from pipeline.sources import list_cameras, open_source
 from pipeline.store import default_path
 from ui.main_window import MainWindow, Services
+from ui.memory import use_one_heap
 from ui.theme import Theme, program_icon
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def run_window(
     log_path: Path | None,
     app_version: str = "",
     *,
+    release: Callable[[], None] = lambda: None,
     problem: AppError | None = None,
     script: Callable[[MainWindow], object] | None = None,
 ) -> int:
@@ -48,6 +50,7 @@ def run_window(
         store: the settings.
         log_path: of the session log; None takes the user's.
         app_version: for the log and the About box.
+        release: closes what `open_analyzer` has kept for the next run; called once, in the same thread, at the end.
         problem: shown at once: the window is there all the same.
         script: drives the window in place of a person, to measure it or to take pictures of it.
 
@@ -57,6 +60,7 @@ def run_window(
     Raises:
         LogError: the folder of the user's log cannot be made.
     """
+    use_one_heap()
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("AgeLens")
@@ -70,6 +74,7 @@ def run_window(
         list_cameras=list_cameras,
         log_path=log_path or default_path(),
         app_version=app_version,
+        release=release,
     )
     window = MainWindow(services, store, user_preferences(), Theme(application))
     with unexpected_errors_shown(window.show_error), signals_close(window.close):

@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
         self._closed = False
         self.clean_exit = True
 
-        self.session = Session(services.open_source, services.open_analyzer, self._open_recording, self)
+        self.session = Session(services.open_source, services.open_analyzer, self._open_recording, self, release=services.release)
         self.session.state_changed.connect(self._on_state)
         self.session.opened.connect(self.updated)
         self.session.failed.connect(self.show_error)

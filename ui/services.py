@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ class Services:
     Attributes:
         log_path: the session log; other processes may use it at the same time.
         app_version: for the log and the About box.
+        release: closes what `open_analyzer` has kept from one run for the next; called once, in the same thread, at the end.
     """
 
     open_source: OpenSource
@@ -23,3 +25,4 @@ class Services:
     list_cameras: ListCameras
     log_path: Path
     app_version: str
+    release: Callable[[], None] = lambda: None

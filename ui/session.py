@@ -1,9 +1,10 @@
-"""Runs the pipeline beside the window: one run at a time, in a thread of its own."""
+"""Runs the pipeline beside the window: one run at a time, in one thread for all of them."""
 
 from __future__ import annotations
 
 import enum
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from ui.memory import give_back_memory
 from ui.newest import Ledger, NewestResult, Progress
 from ui.pacing import PacedSource, seekable
 from ui.transport import Orders, Standing, Transport
+from ui.worker import Worker
 
 OpenSource = Callable[[str, threading.Event], AbstractContextManager[VideoSource]]
 OpenAnalyzer = Callable[[], AbstractContextManager[FrameAnalyzer]]
@@ -93,6 +95,7 @@ class Session(QObject):
         open_source: called in the reader thread.
         open_analyzer: called in the analysis thread.
         open_recording: the log of one run of a source; opened, written and closed in the analysis thread.
+        release: called in the analysis thread at its end: closes what `open_analyzer` has kept from one run for the next.
     """
 
     state_changed = Signal(State)
@@ -120,6 +123,8 @@ class Session(QObject):
         open_analyzer: OpenAnalyzer,
         open_recording: OpenRecording,
         parent: QObject | None = None,
+        *,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(parent)
         self._open_source = open_source
@@ -127,7 +132,9 @@ class Session(QObject):
         self._open_recording = open_recording
         self._state = State.IDLE
         self._run: _Run | None = None
-        self._thread: threading.Thread | None = None
+        # A run has begun, and this object does not know yet that it has ended.
+        self._alive = False
+        self._worker = Worker("analysis", release)
         self._next_spec: str | None = None
         self._orders = Orders()
         self.wishes = Wishes()
@@ -193,7 +200,7 @@ class Session(QObject):
 
     def start(self, spec: str) -> None:
         """Opens a source and runs it; a run under way ends first."""
-        if self._thread is not None:
+        if self._alive:
             self._next_spec = spec
             self.stop()
             return
@@ -202,10 +209,9 @@ class Session(QObject):
         orders = replace(self.orders, playing=True, jump=None)
         run.transport = Transport(orders, partial(self._moved.emit, run))
         self._run = run
-        # A daemon: where a driver hangs for good, `close` gives up on it and the process still ends.
-        self._thread = threading.Thread(target=self._work, args=(self._run,), name="analysis", daemon=True)
+        self._alive = True
         self._set_state(State.OPENING)
-        self._thread.start()
+        self._worker.start(partial(self._work, run))
 
     # Playing: orders to the run, which are followed in its own time.
 
@@ -279,17 +285,17 @@ class Session(QObject):
         Returns:
             False where the run has not ended in time (a driver hangs).
         """
-        run, thread = self._run, self._thread
         self._next_spec = None
-        self._thread = None
-        if run is None or thread is None:
-            return True
-        run.stop.set()
-        thread.join(timeout_s)
-        if thread.is_alive() and run.recorder is not None:
-            run.recorder.leave()
-        self._state = State.FINISHED
-        return not thread.is_alive()
+        run = self._run if self._alive else None
+        self._alive = False
+        if run is not None:
+            run.stop.set()
+        ended = self._worker.close(timeout_s)
+        if run is not None:
+            if not ended and run.recorder is not None:
+                run.recorder.leave()
+            self._state = State.FINISHED
+        return ended
 
     def _set_state(self, state: State) -> None:
         if state is not self._state:
@@ -310,9 +316,13 @@ class Session(QObject):
         @contextmanager
         def open_analyzer() -> Iterator[FrameAnalyzer]:
             with self._open_analyzer() as analyzer:
-                current.analyzer = _Remembering(analyzer, current)
-                yield current.analyzer
-                current.analyzer.last_word(going_on=False)
+                current.analyzer = remembering = _Remembering(analyzer, current)
+                try:
+                    yield remembering
+                    remembering.last_word(going_on=False)
+                finally:
+                    # Faces and networks go with the run, not with the next one.
+                    current.analyzer = None
 
         def open_window(_: SourceInfo, engine: EngineInfo) -> Sink:
             current.engine = engine
@@ -346,7 +356,8 @@ class Session(QObject):
                 )
                 recording.complete = not current.summary.stopped or current.transport.standing.reached_end
         except Exception as error:
-            # Not handled here: the window shows it, in its own thread.
+            # Not handled here: the window shows it, in its own thread. What the call still held belongs to this thread.
+            traceback.clear_frames(error.__traceback__)
             current.error = error
         give_back_memory()
         self._ended.emit(current)
@@ -366,7 +377,7 @@ class Session(QObject):
 
     @Slot(_Run)
     def _on_moved(self, current: _Run) -> None:
-        if current is not self._run or self._thread is None:
+        if current is not self._run or not self._alive:
             return
         if self._state is State.RUNNING and current.resting:
             self._set_state(State.ENDED)
@@ -377,12 +388,12 @@ class Session(QObject):
     @Slot(_Run)
     def _on_posted(self, current: _Run) -> None:
         result = current.newest.take()
-        if result is not None and current is self._run and self._thread is not None:
+        if result is not None and current is self._run and self._alive:
             self.result_ready.emit(result)
 
     @Slot(_Run)
     def _on_opened(self, current: _Run) -> None:
-        if current is not self._run or self._thread is None:
+        if current is not self._run or not self._alive:
             return
         self.opened.emit()
         if self._state is State.OPENING:
@@ -390,10 +401,9 @@ class Session(QObject):
 
     @Slot(_Run)
     def _on_ended(self, current: _Run) -> None:
-        if current is not self._run or self._thread is None:
+        if current is not self._run or not self._alive:
             return
-        self._thread.join()
-        self._thread = None
+        self._alive = False
         failed = current.error is not None and not current.cancelled
         self._set_state(State.FAILED if failed else State.FINISHED)
         if current.error is not None and failed:

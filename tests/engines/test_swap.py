@@ -77,6 +77,7 @@ def test_a_failed_build_is_said_and_the_cpu_serves_on(opened: Opened) -> None:
     assert years(engine) > 0
     assert engine.info.name == "cpu"
     assert engine.info.note == "TensorRT does not run: The memory of RTX 3060 is used up."
+    assert engine.failed
 
 
 def test_an_engine_that_does_not_open_is_said(opened: Opened) -> None:
@@ -88,6 +89,7 @@ def test_an_engine_that_does_not_open_is_said(opened: Opened) -> None:
     build.state = BuildState(1.0, built=True)
     assert years(engine) == pytest.approx(years(engine))
     assert "TensorRT does not run: The GPU failed" in engine.info.note
+    assert engine.failed
 
 
 def test_closing_gives_up_the_build(opened: Opened) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,11 +15,12 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from pipeline.protocols import FrameAnalyzer
 from pipeline.settings import Settings
 from pipeline.store import PlannedInput, Recording, SessionLog
 from pipeline.types import FrameResult
 from tests.limits import PATIENCE_S, assert_within
-from tests.ui.doubles import BROKEN, FilmDouble, World
+from tests.ui.doubles import BROKEN, AnalyzerDouble, FilmDouble, World
 from ui.session import Session, State
 
 WAIT_MS = 60_000
@@ -35,6 +38,41 @@ def session(qapp: QApplication, world: World, tmp_path: Path) -> Iterator[Sessio
     yield session
     world.release.set()
     assert session.close(PATIENCE_S)
+
+
+def test_all_runs_have_one_thread_in_which_what_was_kept_is_released(qtbot: QtBot, tmp_path: Path) -> None:
+    world, threads = World(), list[int]()
+    release_threads: list[int] = []
+
+    @contextmanager
+    def open_recording(spec: str) -> Iterator[Recording]:
+        threads.append(threading.get_ident())
+        with SessionLog.open(tmp_path / "log.sqlite") as log, Recording(log, PlannedInput.of(spec), Settings(), "0") as recording:
+            yield recording
+
+    analyzers: list[weakref.ref[AnalyzerDouble]] = []
+
+    @contextmanager
+    def open_analyzer() -> Iterator[FrameAnalyzer]:
+        analyzer = AnalyzerDouble()
+        analyzers.append(weakref.ref(analyzer))
+        yield analyzer
+
+    session = Session(
+        world.open_source,
+        open_analyzer,
+        open_recording,
+        release=lambda: release_threads.append(threading.get_ident()),
+    )
+    for spec, end in (("short", State.FINISHED), ("broken.mp4", State.FAILED), ("folder", State.FINISHED)):
+        session.start(spec)
+        wait_for(qtbot, session, end)
+        gc.collect()
+        assert [analyzer() for analyzer in analyzers] == [None] * len(analyzers), "with the faces that it knew"
+    assert release_threads == [], "what was kept may still be of use"
+    assert session.close(WAIT_MS / 1000)
+    assert threads == [threads[0]] * 3
+    assert release_threads == [threads[0]]
 
 
 @pytest.fixture
