@@ -15,13 +15,13 @@ earlier one (`pipeline.types.Join`) goes over to that one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import LogError
 from pipeline.store import SessionLog
-from pipeline.types import FrameResult, Join
+from pipeline.types import AgeBelief, FrameResult, Join
 
 SPLIT_FIRST = 1_000_000
 """Persons that the user splits off are numbered from here by their track: the analysis, which may be running in another thread,
@@ -163,6 +163,13 @@ def as_shown(result: FrameResult, who: EditedPersons) -> FrameResult:
     """A result as the user sees it: with the numbers that are shown, without the hidden."""
     faces = [replace(face, person=who.person(face.person, face.track)) for face in result.faces]
     return replace(result, faces=tuple(face for face in faces if not who.is_hidden(face.person)))
+
+
+def with_ages(result: FrameResult, ages: Mapping[int, AgeBelief]) -> FrameResult:
+    """A result with what is known of persons in the end, by the number that is shown; others stay as they are."""
+    if not ages:
+        return result
+    return replace(result, faces=tuple(replace(face, belief=ages.get(face.person, face.belief)) for face in result.faces))
 
 
 def split_off(person: int, track: int, edits: Sequence[Edit]) -> Split:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.annotate import Film
 from pipeline.blur import BlurChoice, HiddenFaces, pixelate
 from pipeline.drawing import Caption, Painter
-from pipeline.edits import EditedPersons, apply_edits, as_shown
+from pipeline.edits import EditedPersons, apply_edits, as_shown, with_ages
 from pipeline.errors import AppError, OutputError
 from pipeline.labels import Extras, LabelHysteresis, color_bgr
 from pipeline.protocols import SourceInfo
-from pipeline.types import Box, FrameResult
+from pipeline.types import AgeBelief, Box, FrameResult
 
 USUAL_FRAME_S = 0.04
 PICTURE_S = 1.0
@@ -51,10 +51,12 @@ class LabelChoice:
 
     Attributes:
         who: after the user's edits.
+        ages: the last word, for those on whom there is one.
     """
 
     extras: Extras = field(default_factory=Extras)
     who: EditedPersons = field(default_factory=lambda: apply_edits(()))
+    ages: Mapping[int, AgeBelief] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -237,5 +239,5 @@ class _Take:
                 self._labels.full_text(face, choice.who.name(face.person), choice.extras),
                 color_bgr(face.person),
             )
-            for face in as_shown(result, choice.who).faces
+            for face in with_ages(as_shown(result, choice.who), choice.ages).faces
         ]

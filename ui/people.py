@@ -8,7 +8,7 @@ people.refresh(session.take_people(), now_s, session_id)    # a few times a seco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from pipeline.age_series import AgeSeries
-from pipeline.edits import Edit, EditedPersons
+from pipeline.edits import Edit, EditedPersons, with_ages
 from pipeline.observations import persons
 from pipeline.roster import People, PeopleChanges, PersonRow, TrackKey
 from pipeline.store import SessionLog
@@ -51,7 +51,7 @@ class PeopleController(QObject):
     """
 
     edited = Signal()
-    """An edit was made or taken back: pictures and labels may look different."""
+    """An edit was made or taken back, or the last word is known: pictures and labels may look different."""
     person_selected = Signal(int)
     """Number of the chosen person; −1 for none."""
     exempt_changed = Signal()
@@ -158,19 +158,24 @@ class PeopleController(QObject):
         self._read_finals()
 
     def shown(self, result: FrameResult) -> FrameResult:
-        """A result with the persons that the user sees."""
+        """A result with the persons that the user sees, and at the end of a film with the last word on them."""
         self._result = result
-        return self._people.apply(result)
+        return with_ages(self._people.apply(result), self._finals)
 
     @property
     def shown_again(self) -> FrameResult | None:
         """The newest result of this run, as it is to be shown after an edit."""
-        return None if self._result is None else self._people.apply(self._result)
+        return None if self._result is None else self.shown(self._result)
 
     @property
     def who(self) -> EditedPersons:
         """Who is who after the user's edits."""
         return self._people.who
+
+    @property
+    def final_ages(self) -> Mapping[int, AgeBelief]:
+        """The last word on everybody, by the number that is shown; empty while there is none."""
+        return self._finals
 
     def name(self, person: int) -> str | None:
         """The name that the user gave."""
@@ -292,6 +297,7 @@ class PeopleController(QObject):
             self._finals = finals
             self._show_all()
             self._draw_timeline()
+            self.edited.emit()
 
     def _final(self, row: PersonRow) -> PersonRow:
         belief = self._finals.get(row.person)

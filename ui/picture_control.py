@@ -61,7 +61,7 @@ class PictureControl(Control):
     def wish(self) -> None:
         """From now on films are recorded as the picture is: the same persons, names and labels, and the same faces blurred."""
         wishes, who = self.window.session.wishes, self.window.people.who
-        wishes.labels = LabelChoice(self.window.labelling.extras, who)
+        wishes.labels = LabelChoice(self.window.labelling.extras, who, self.window.people.final_ages)
         wishes.blur = BlurChoice(self.blur.isChecked(), who)
 
     def show_again(self) -> None:

@@ -91,6 +91,11 @@ class RecordControl(Control):
         dialog.setDefaultSuffix("mp4")
         dialog.selectFile(f"{file_stem(self.window.session.spec)}-recorded.mp4")
         dialog.fileSelected.connect(lambda name: self.start(Path(name)))
+        session = self.window.session
+        if session.can_seek and session.orders.playing:
+            # What was to be recorded must not be over by the time it has a name.
+            session.set_playing(False)
+            dialog.finished.connect(lambda _: session.set_playing(True))
         dialog.open()
 
     @Slot(Recorded)

@@ -88,6 +88,7 @@ QToolButton::menu-indicator { image: none; }
 QStatusBar { border-top: 1px solid $line; }
 QStatusBar::item { border: none; }
 QStatusBar QToolButton { padding: 2px 7px; }
+QFileDialog QToolButton { padding: 2px; }
 QStatusBar QLabel { padding: 3px 8px; }
 QLabel#panelHeading { padding: 12px 7px 10px 7px; font-weight: 600; }
 QLabel#quiet { color: $quiet; padding: 16px; }

@@ -245,6 +245,9 @@ def test_at_its_end_a_film_gets_the_last_word_in_the_list_and_in_exports(
         assert [(row.person, row.age) for row in persons(log, [window.session.log_session])] == [(1, 51.0)]
     press(window, Key.Key_Home)
     wait_until(qtbot, partial(shows, window, 0))
+    assert window.view.result is not None
+    # The picture agrees with the list, though nothing was known yet at that moment.
+    assert {window.view.text_of(face) for face in window.view.result.faces} == {"51 (44–57)"}
     window.session.stop()
     wait_until(qtbot, lambda: window.session.state is State.FINISHED)
     wait_until(qtbot, lambda: shown() == [(1, 51.0)])

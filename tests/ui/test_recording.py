@@ -288,3 +288,19 @@ def test_what_is_watched_while_the_log_is_off_is_not_logged(qtbot: QtBot, window
     wait_until(qtbot, lambda: window.session.state is State.FINISHED)
     with closing(sqlite3.connect(tmp_path / "log.sqlite")) as log:
         assert log.execute("SELECT DISTINCT frame FROM observations").fetchall() == [(40,)]
+
+
+def test_a_film_waits_while_its_recording_gets_a_name(qtbot: QtBot, window: MainWindow, film: Path, tmp_path: Path) -> None:
+    open_paused(qtbot, window, film, 10)
+    window.session.set_playing(True)
+    QTest.keyClick(window.view, Qt.Key.Key_R)
+    assert not window.session.orders.playing
+    dialog = window.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.fileSelected.emit(str(tmp_path / "out.mp4"))
+    dialog.close()
+    assert window.session.orders.playing
+    assert window.recording.active
+    wait_until(qtbot, lambda: window.session.state is State.ENDED)
+    window.recording.stop()
+    wait_until(qtbot, (tmp_path / "out.mp4").exists)
