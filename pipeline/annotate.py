@@ -287,7 +287,8 @@ class _Pictures:
             if not self._is_file:
                 self._target.mkdir(parents=True, exist_ok=True)
             # Encoded in memory: OpenCV's own writing knows no names beyond the code page on Windows, and no reasons.
-            _, data = cv2.imencode(target.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if target.suffix.lower() in (".jpg", ".jpeg") else []
+            _, data = cv2.imencode(target.suffix, image, quality)
             part.write_bytes(data.tobytes())
             os.replace(part, target)
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 PROGRAM = "main.py"
@@ -32,7 +33,12 @@ def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
 
     Prints help, version or a complaint and leaves by SystemExit (0 or 2) where argparse does.
     """
-    return _parser(version).parse_args(_with_command(argv))
+    parser, arguments = _parser(version), _with_command(argv)
+    if len(arguments) > len(argv) > 1 and not any(word.startswith("-") for word in argv[:2]):
+        # The window takes one source: the first of two words was meant as a command.
+        for similar in get_close_matches(argv[0], COMMANDS, n=1):
+            parser.error(f"there is no command {argv[0]!r}; did you mean {similar!r}?")
+    return parser.parse_args(arguments)
 
 
 def _with_command(argv: Sequence[str]) -> list[str]:

@@ -109,7 +109,7 @@ class Progressing:
             share = "" if not total else f", {min(1.0, done / total):.0%}"
             rate = self._frames / (self._said_s - self._begun_s)
             left = "" if not total or not done else f", about {_clock((total / done - 1) * (self._said_s - self._begun_s))} left"
-            self.say(f"{self._title}: {self._frames} frames{share}, {rate:.1f} fps{left}")
+            self.say(f"{self._title}: {_many(self._frames, 'frame')}{share}, {rate:.1f} fps{left}")
 
     def recognised(self, joins: Sequence[Join]) -> None:
         self._persons -= {join.person for join in joins}

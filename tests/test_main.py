@@ -478,3 +478,10 @@ def test_crossing_every_frame_is_processed(shell: Shell) -> None:
     rows = read_csv(shell.folder / "ages.csv")
     assert {row["frame"] for row in rows} == {str(number) for number in range(12)}
     assert all(float(row["media_time_s"]) == pytest.approx(int(row["frame"]) / 25, abs=1e-6) for row in rows)
+
+
+@pytest.mark.parametrize(("words", "meant"), [(("analyse", "demo"), "analyze"), (("session", "list"), "sessions")])
+def test_a_misspelt_command_is_named(shell: Shell, words: tuple[str, str], meant: str) -> None:
+    answer = shell(*words)
+    assert answer.code == 2
+    assert f"there is no command '{words[0]}'; did you mean '{meant}'?" in answer.err

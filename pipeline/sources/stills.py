@@ -158,7 +158,7 @@ def _pictures_in(folder: Path) -> list[Path]:
     files = [file for file in pictures if file.is_file()]
     if not files:
         raise SourceError(
-            f"The folder {folder} holds no pictures ({len(entries)} other entries).",
+            f"The folder {folder} {'holds no pictures, only other files' if entries else 'is empty'}.",
             "Pictures end in .jpg, .png, .bmp, .webp or .tif. Films are given by their own names, several at once if you like.",
         )
     return sorted(files, key=lambda file: natural_key(file.name))

@@ -199,12 +199,13 @@ def test_an_old_recording_stays_until_the_new_one_is_whole(tmp_path: Path) -> No
     assert shown_times(target) == pytest.approx([0.0, 0.1], abs=TICK_S)
 
 
-def test_a_picture_becomes_a_picture(tmp_path: Path) -> None:
+def test_a_picture_becomes_a_picture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "out.png", SourceInfo("me.jpg", live=False, frame_count=1), [result(0.0, 0, source="me.jpg", still=True)])
     shown = cv2.imread(str(tmp_path / "out.png"))
     assert shown is not None
     assert shown.shape == (240, 320, 3)
     assert (shown[115, 100] != result(0.0, 0).frame.image[115, 100]).any(), "no box was drawn"
+    assert capfd.readouterr().err == "", "OpenCV warns of what a format does not know"
 
 
 def test_a_folder_becomes_a_folder(tmp_path: Path) -> None:

@@ -112,7 +112,9 @@ def test_refusals(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
     empty = tmp_path / "empty folder"
     empty.mkdir()
-    assert "holds no pictures" in refusal(empty)
+    assert "is empty" in refusal(empty)
+    (empty / "notes.txt").write_bytes(b"z")
+    assert "holds no pictures, only other files" in refusal(empty)
     (empty / "a.jpg").write_bytes(b"x")
     (empty / "b.jpg").write_bytes(b"y")
     assert "Not one of the 2 pictures" in refusal(empty)
