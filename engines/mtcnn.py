@@ -16,6 +16,7 @@ from engines.boxes import iou_matrix, nms, nms_by_smaller, shared_of_smaller, sh
 from engines.models import MODELS_FOLDER, load_model
 from engines.onnx_runtime import OnnxRuntime
 from engines.runtime import TensorRuntime
+from engines.starts import STARTS, starts_around
 from pipeline.types import Box, Detection, Float32Array, UInt8Array
 
 PNET_PX, RNET_PX, ONET_PX = 12, 24, 48
@@ -29,6 +30,8 @@ RNET_BATCH, ONET_BATCH = 64, 16
 """A few megabytes per layer: the intermediate results stay in the processor's cache, and memory stays bounded in crowds."""
 NEAR_KNOWN_IOU = 0.3
 """A proposal that overlaps a followed face by more is taken for that face. Faces side by side overlap by less."""
+BESIDE = 0.3
+"""Picture around the places where settling begins, in sizes of the face: R-Net moves its boxes by less."""
 
 
 class MtcnnDetector:
@@ -85,6 +88,33 @@ class MtcnnDetector:
         means = AreaMeans(image)
         return self._landmarks(self._reject(squared(_as_array(boxes)), means, REFINE_R_SCORE), means)
 
+    def settle(self, image: UInt8Array, faces: Sequence[Detection]) -> list[Float32Array]:
+        """Landmarks that hardly depend on how the faces were found: as R-Net and O-Net see each from several places around it."""
+        return [self._settled(image, face) for face in faces]
+
+    def _settled(self, image: UInt8Array, face: Detection) -> Float32Array:
+        squares, shares = starts_around(face.box)
+        # One face needs no sums over the whole picture.
+        x, y = (max(0, int(edge)) for edge in squares.min(axis=0)[:2] - BESIDE * (squares[0, 2] - squares[0, 0]))
+        right, bottom = (max(1, int(edge)) for edge in squares.max(axis=0)[2:] + BESIDE * (squares[0, 2] - squares[0, 0]))
+        part = image[y:bottom, x:right]
+        if part.size == 0:
+            return face.landmarks
+        means, corner = AreaMeans(part), np.array([x, y, x, y], np.float32)
+        boxes, pictures = means.cut(squares - corner, RNET_PX)
+        if len(boxes) < STARTS:  # a face at the border
+            return face.landmarks
+        boxes = squared(shifted(boxes, _in_batches(self._rnet, pictures, RNET_BATCH)["offsets"]))
+        boxes, pictures = means.cut(boxes, ONET_PX)
+        if len(boxes) < STARTS:
+            return face.landmarks
+        found = _in_batches(self._onet, pictures, ONET_BATCH)
+        shares = shares * found["probability"]
+        if shares.sum() < O_SCORE:
+            return face.landmarks
+        points = np.tensordot(shares / shares.sum(), _points(found["points"], boxes), axes=1)
+        return np.asarray(points + corner[:2], np.float32)
+
     def _propose(self, means: AreaMeans) -> Float32Array:
         """P-Net over the pyramid: (n, 4) squares that may hold a face."""
         scale = PNET_PX / self._smallest_face_px
@@ -122,8 +152,7 @@ class MtcnnDetector:
         found = _in_batches(self._onet, pictures, ONET_BATCH)
         passed = np.flatnonzero(found["probability"] > O_SCORE)
         boxes, score = boxes[passed], found["probability"][passed]
-        size = boxes[:, 2:] - boxes[:, :2] + 1
-        points = found["points"][passed].reshape(-1, 2, 5).transpose(0, 2, 1) * size[:, None] + boxes[:, None, :2] - 1
+        points = _points(found["points"][passed], boxes)
         boxes = shifted(boxes, found["offsets"][passed])
         return [
             Detection(Box(*(float(edge) for edge in boxes[i])), float(score[i]), points[i].astype(np.float32))
@@ -133,6 +162,12 @@ class MtcnnDetector:
 
 def _as_array(boxes: Sequence[Box]) -> Float32Array:
     return np.array([[box.x1, box.y1, box.x2, box.y2] for box in boxes], np.float32)
+
+
+def _points(found: Float32Array, boxes: Float32Array) -> Float32Array:
+    """O-Net's landmarks in pixels: (n, 5, 2)."""
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    return np.asarray(found.reshape(-1, 2, 5).transpose(0, 2, 1) * size[:, None] + boxes[:, None, :2] - 1, np.float32)
 
 
 def _in_batches(network: TensorRuntime, pictures: Float32Array, size: int) -> dict[str, Float32Array]:

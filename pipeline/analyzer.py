@@ -19,7 +19,7 @@ from pipeline.intervals import IntervalTable
 from pipeline.people import People, Person
 from pipeline.protocols import AgeEngine, EngineInfo, FaceDetector
 from pipeline.quality import Quality, assess
-from pipeline.scheduling import NOMINAL_FACE_MS, Candidate, Scheduler, is_worthwhile
+from pipeline.scheduling import NOMINAL_FACE_MS, Candidate, Scheduler
 from pipeline.settings import Settings
 from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter, Look, final_belief
 from pipeline.tracking import IouTracker
@@ -183,19 +183,24 @@ class Analyzer:
         candidates = [views[i].candidate(frame.time_s, self._people.is_doubtful(views[i].track)) for i in looked]
         face_ms = self._face_ms if self._live else NOMINAL_FACE_MS
         chosen = set(self._scheduler.choose(candidates, face_ms, self._elapsed_s))
-        for k, candidate in enumerate(candidates):
-            # Who needs a look and got none, for others needed it more, may have it in the next frame.
-            if k in chosen or not is_worthwhile(candidate):
-                views[looked[k]].person.looks.decided(frame.time_s)
+        for i in looked:
+            # Who got no look waits for the next slot: in between, frames of other rates are other pictures.
+            views[i].person.looks.decided(frame.time_s)
         return [looked[k] for k in sorted(chosen)]
 
     def _estimate(self, frame: Frame, views: Sequence[_View]) -> list[AgeEstimate]:
-        return self._engine.estimate(frame.image, [view.detection.landmarks for view in views]) if views else []
+        if not views:
+            return []
+        faces = [view.detection for view in views]
+        # Stills have no past that landmarks could depend on.
+        landmarks = [face.landmarks for face in faces] if frame.independent else self._scanner.settle(frame.image, faces)
+        return self._engine.estimate(frame.image, landmarks)
 
     def _observe(self, frame: Frame, view: _View, estimate: AgeEstimate) -> None:
         # In a folder every picture is all that there is of a person: even the worst one counts, and its age is shown.
         quality = max(view.quality.value, LEAST_QUALITY) if frame.independent else view.quality.value
         look = Look(estimate, quality, frame.time_s, view.quality.pose, view.detection.box.width)
+        view.person.looks.looked(quality, frame.time_s)
         self._people.observe(view.track, look, self._threshold())
 
     def _face(self, frame: Frame, view: _View, raw: AgeEstimate | None) -> Face:
@@ -224,16 +229,17 @@ class _View:
 
     def candidate(self, time_s: float, doubtful: bool) -> Candidate:
         """What the scheduler must know. Who may be somebody else is looked at like a newcomer."""
-        age, last_s, quality = self.person.age, self.person.estimated_s, self.quality.value
+        age, looks, quality = self.person.age, self.person.looks, self.quality.value
+        last_s = self.person.estimated_s
         return Candidate(
             quality=quality,
             # Frames that speak of another age make the belief no stronger than they are: soon there are enough of one kind.
-            evidence=0 if doubtful else min(age.evidence, age.doubt) if age.doubt > DOUBTFUL else age.evidence,
-            gain=quality if doubtful else age.expected_weight(quality, time_s, self.quality.pose),
+            evidence=0 if doubtful else min(looks.evidence, age.doubt) if age.doubt > DOUBTFUL else looks.evidence,
+            gain=quality if doubtful else looks.gain(quality, time_s),
             seen_s=time_s - self.person.first_s,
             estimated_s=None if last_s is None else time_s - last_s,
-            usual=self.person.looks.usual(quality, time_s),
-            on_grid=self.person.looks.is_open(time_s),
+            usual=looks.usual(quality, time_s),
+            on_grid=looks.is_open(time_s),
         )
 
 

@@ -77,6 +77,7 @@ class Person:
 
     def go_on(self, here: Person) -> None:
         """Takes over what belongs to the track that the other one is on."""
+        here.looks.take_over(self.looks)
         self.first_s, self.estimated_s, self.looks, self.reason = here.first_s, here.estimated_s, here.looks, here.reason
 
 

@@ -1,11 +1,11 @@
 """Which faces get the age engine in this frame: the one expensive thing, spent where it teaches most.
 
-An estimate is worth what it would add to the evidence about its person (`smoothing` says how much: quality times novelty),
-relative to what is there. So a new face comes first, a well-known one gets an estimate every second or two, and a better
-picture than before comes at once. All of it follows from frames' times and contents: nothing here reads a clock.
+An estimate is worth what it would add to the evidence about its person (`novelty` says how much, from quality and time),
+relative to what is there. So a new face comes first, a well-known one gets an estimate every second or more, and a better
+picture than before comes sooner. All of it follows from frames' times and contents: nothing here reads a clock.
 
-Known faces are looked at on a grid of times, so that a film at 10, 25 and 60 fps is looked at in nearly the same moments; and
-within a turn the scheduler waits a little for a picture as good as this person's pictures use to be.
+Known faces are looked at on a grid of times, and when their next look is due does not hang on what jitters: so a film at 10, 25
+and 60 fps is looked at in the same moments. A picture much worse than this person's usually are waits for a better one.
 
 Time per frame and per second is limited by the cost of a face. For live sources that is the measured cost, so that a slow
 machine keeps up. For files it is NOMINAL_FACE_MS on every machine: the same film gives the same numbers everywhere.
@@ -17,15 +17,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.novelty import Novelty
 from pipeline.settings import AgeSettings
 from pipeline.smoothing import LEAST_QUALITY
 
 NOMINAL_FACE_MS = 9.0
 """One face of a batch with the INT8 model on two CPU cores."""
 
-WORTHWHILE = 0.1
+WORTHWHILE = 0.065
 """An estimate must add this share to the evidence: five a second for a new face (the grid's most), one a second at an evidence of
-five, and beyond that only what AT_LEAST_EVERY_S says, or a better picture or another pose than before."""
+ten, and beyond 14 only what AT_LEAST_EVERY_S says, or a much better picture than before."""
 
 AT_LEAST_EVERY_S = 4.0
 """Even where little can be learned: a track may have slipped on to another face."""
@@ -33,6 +34,9 @@ AT_LEAST_EVERY_S = 4.0
 SLOT_S = 0.2
 """Grid of the times at which known faces are looked at: the first frame of each fifth of a second. Films at 10, 15, 25, 30, 50
 and 60 frames per second all have a frame at each of these times."""
+
+QUALITY_STEP = 0.1
+"""Qualities are rounded up to it where looks are planned: good pictures are 0.91 to 1."""
 
 USUAL_S = 2.0
 """Time constant with which it is forgotten how good somebody's pictures were: people walk away, and light goes out."""
@@ -59,7 +63,7 @@ class Candidate:
 
     Attributes:
         quality: of this picture, 0 … 1.
-        evidence: effective frames behind the person's age so far.
+        evidence: effective frames behind the person's age so far, as `LookTimes` counts them.
         gain: evidence that an estimate of this picture would add.
         seen_s: seconds since the face was first seen.
         estimated_s: seconds since the last estimate, None before the first.
@@ -77,20 +81,39 @@ class Candidate:
 
 
 class LookTimes:
-    """When one person's face may be looked at: once in each slot of time; and how good its pictures are lately."""
+    """When one person's face is looked at: once in a slot of time at most; how good its pictures are, and how well it is known.
+
+    What is known is counted here a second time, by coarse steps of quality and without the pose. The filter's own count differs a
+    little from one frame rate to another, for the detector's landmarks do. Now and then a look would then come a slot earlier or
+    later, at another expression, and with it all looks after that.
+    """
 
     def __init__(self) -> None:
         self._slot: int | None = None
         self._usual = 0.0
         self._time_s = -math.inf
+        self._novelty = Novelty()
+        self.evidence = 0.0
 
     def is_open(self, time_s: float) -> bool:
-        """Whether this frame is the first of its slot, or in this slot nothing was decided yet."""
+        """Whether in the slot of this frame nothing was decided yet."""
         return _slot(time_s) != self._slot
 
     def decided(self, time_s: float) -> None:
         """In the slot of that frame this face needs no other look."""
         self._slot = _slot(time_s)
+
+    def gain(self, quality: float, time_s: float) -> float:
+        """Evidence that a look would add."""
+        return self._novelty.weight(_coarse(quality), time_s)
+
+    def looked(self, quality: float, time_s: float) -> None:
+        """The face got the engine in that frame."""
+        self.evidence += self._novelty.take(_coarse(quality), time_s)
+
+    def take_over(self, earlier: LookTimes) -> None:
+        """The face turns out to be somebody's of whom something is known already."""
+        self.evidence = max(self.evidence, earlier.evidence)
 
     def usual(self, quality: float, time_s: float) -> float:
         """The best quality lately. That of the current frame counts from now on where its slot is open, at every frame rate."""
@@ -99,6 +122,10 @@ class LookTimes:
         faded = self._usual * math.exp(-max(0.0, time_s - self._time_s) / USUAL_S)
         self._usual, self._time_s = max(quality, faded), max(self._time_s, time_s)
         return self._usual
+
+
+def _coarse(quality: float) -> float:
+    return math.ceil(quality / QUALITY_STEP) * QUALITY_STEP
 
 
 def _slot(time_s: float) -> int:
@@ -126,7 +153,7 @@ class Scheduler:
         self._left_ms = min(self._load * SAVED_S * 1000, self._left_ms + self._load * 1000 * max(0.0, elapsed_s))
         first = [i for i, face in enumerate(candidates) if face.estimated_s is None and _is_due(face)]
         first.sort(key=lambda i: -candidates[i].quality)
-        again = [i for i, face in enumerate(candidates) if face.on_grid and is_worthwhile(face)]
+        again = [i for i, face in enumerate(candidates) if face.on_grid and _is_worthwhile(face)]
         again.sort(key=lambda i: -_need(candidates[i]))
         first = first[:MOST_FIRST]
         chosen = first + again[: max(0, self._room(face_ms, len(first)) - len(first))]
@@ -143,7 +170,7 @@ class Scheduler:
         return min(per_frame, first + max(1 if left_ms > 0 else 0, int(left_ms / face_ms)))
 
 
-def is_worthwhile(face: Candidate) -> bool:
+def _is_worthwhile(face: Candidate) -> bool:
     """Whether another estimate of a known face would teach enough."""
     return face.estimated_s is not None and _need(face) >= WORTHWHILE
 

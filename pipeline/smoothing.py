@@ -129,10 +129,6 @@ class BayesianAgeFilter:
         self._forget()
         self._belief = None
 
-    def expected_weight(self, quality: float, time_s: float, pose: Pose | None = None) -> float:
-        """The evidence that a frame of that quality would add at that time. Changes nothing."""
-        return 0.0 if quality < LEAST_QUALITY else self._novelty.weight(quality, time_s, pose)
-
     @property
     def evidence(self) -> float:
         """Effective number of independent good frames so far, at most the settings' cap."""

@@ -16,7 +16,7 @@ from pipeline.analyzer import DOUBTFUL
 from pipeline.errors import OutputError, SourceError
 from pipeline.intervals import IntervalTable
 from pipeline.quality import Quality, assess
-from pipeline.scheduling import Candidate, LookTimes, Scheduler, is_worthwhile
+from pipeline.scheduling import Candidate, LookTimes, Scheduler
 from pipeline.settings import AgeSettings, FilterSettings
 from pipeline.smoothing import BayesianAgeFilter
 from pipeline.types import AgeBelief, AgeEstimate, Float32Array, UInt8Array
@@ -157,23 +157,23 @@ class Watcher:
         """Whether the scheduler would give this picture to the engine."""
         self._first_s = time_s if self._first_s is None else self._first_s
         elapsed_s, self._before_s = time_s - self._before_s, time_s
-        age = self.age
+        age, times = self.age, self._times
         candidate = Candidate(
             quality=quality.value,
-            evidence=min(age.evidence, age.doubt) if age.doubt > DOUBTFUL else age.evidence,
-            gain=age.expected_weight(quality.value, time_s, quality.pose),
+            evidence=min(times.evidence, age.doubt) if age.doubt > DOUBTFUL else times.evidence,
+            gain=times.gain(quality.value, time_s),
             seen_s=time_s - self._first_s,
             estimated_s=None if self._last_s is None else time_s - self._last_s,
-            usual=self._times.usual(quality.value, time_s),
-            on_grid=self._times.is_open(time_s),
+            usual=times.usual(quality.value, time_s),
+            on_grid=times.is_open(time_s),
         )
         chosen = bool(self._scheduler.choose([candidate], elapsed_s=elapsed_s))
-        if chosen or not is_worthwhile(candidate):
-            self._times.decided(time_s)
+        times.decided(time_s)
         return chosen
 
     def see(self, distribution: Float32Array, quality: Quality, shot: Shot) -> Step | None:
         """Takes in what the engine said; what is known then."""
+        self._times.looked(quality.value, shot.time_s)
         self.age.observe(as_estimate(distribution), quality.value, shot.time_s, quality.pose, shot.detection.box.width)
         self._last_s = shot.time_s
         self.looks += 1

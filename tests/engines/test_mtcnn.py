@@ -129,3 +129,51 @@ def test_landmarks_are_ordered_as_seen_in_the_picture(detector: MtcnnDetector) -
         assert left_eye[0] < nose[0] < right_eye[0]
         assert left_mouth[0] < right_mouth[0]
         assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+
+
+def moved(face: Detection, x: float, y: float, ratio: float) -> Detection:
+    """The face as found a little beside, by shares of its size."""
+    (cx, cy), half_w, half_h = face.box.center, face.box.width * ratio / 2, face.box.height * ratio / 2
+    cx, cy = cx + x * face.box.width, cy + y * face.box.width
+    points = (face.landmarks + np.array([x, y]) * face.box.width).astype(np.float32)
+    return Detection(Box(cx - half_w, cy - half_h, cx + half_w, cy + half_h), face.score, points)
+
+
+def test_settled_landmarks_hardly_depend_on_where_the_face_was_found(detector: MtcnnDetector) -> None:
+    image = two_faces()
+    rng = np.random.default_rng(0)
+    for face in detector.scan(image):
+        beside = rng.normal(0, 0.02, (10, 3)).tolist()
+        found = [moved(face, x, y, float(np.exp(larger))) for x, y, larger in beside]
+        settled = np.array(detector.settle(image, found))
+        assert settled.shape == (10, 5, 2)
+        assert np.abs(settled.mean(axis=0) - face.landmarks).max() < 0.04 * face.box.width
+        before = np.std([each.landmarks for each in found], axis=0).mean()
+        assert settled.std(axis=0).mean() < 0.2 * before
+
+
+def test_settling_moves_with_the_picture(detector: MtcnnDetector) -> None:
+    """Only a part of the picture is looked at: landmarks are still in pixels of the whole."""
+    image = two_faces()
+    face = max(detector.scan(image), key=lambda each: each.box.area)
+    shifted_image = np.ascontiguousarray(np.roll(image, (40, 60), axis=(0, 1)))
+    shift = np.array([60, 40])
+    there = Detection(
+        Box(face.box.x1 + 60, face.box.y1 + 40, face.box.x2 + 60, face.box.y2 + 40),
+        face.score,
+        face.landmarks + shift.astype(np.float32),
+    )
+    (here,), (gone,) = detector.settle(image, [face]), detector.settle(shifted_image, [there])
+    assert np.abs(gone - shift - here).max() < 0.01 * face.box.width
+
+
+def test_a_face_half_out_of_the_picture_keeps_its_landmarks_or_better(detector: MtcnnDetector) -> None:
+    image = two_faces()
+    face = max(detector.scan(image), key=lambda each: each.box.area)
+    cut = np.ascontiguousarray(image[:, round(face.box.center[0]) :])
+    there = moved(face, -round(face.box.center[0]) / face.box.width, 0, 1.0)
+    (points,) = detector.settle(cut, [there])
+    assert points.shape == (5, 2)
+    assert np.isfinite(points).all()
+    outside = moved(face, -10.0, 0, 1.0)
+    assert detector.settle(image, [outside])[0] is outside.landmarks

@@ -66,6 +66,7 @@ class PaintedDetector:
     scans: int = 0
     known: list[int] = field(default_factory=list)
     refined: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
 
     def scan(self, image: UInt8Array, known: Sequence[Box] = (), carried: Sequence[Box] = ()) -> list[Detection]:
         self.scans += 1
@@ -75,6 +76,10 @@ class PaintedDetector:
     def refine(self, image: UInt8Array, boxes: Sequence[Box]) -> list[Detection]:
         self.refined.append(len(boxes))
         return [face for face in _faces(image) if any(_near(face.box, box) for box in boxes)]
+
+    def settle(self, image: UInt8Array, faces: Sequence[Detection]) -> list[Float32Array]:
+        self.settled.append(len(faces))
+        return [max(_faces(image), key=lambda found: found.box.iou(face.box)).landmarks for face in faces]
 
 
 @dataclass

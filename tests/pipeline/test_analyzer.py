@@ -196,9 +196,17 @@ def test_files_give_the_same_result_however_slow_the_engine() -> None:
 def test_live_sources_give_a_slow_engine_fewer_faces() -> None:
     bench = Bench(Settings(age=AgeSettings(budget_ms=18, load=0)), live=True)
     bench.engine.face_s = 0.013
-    bench.play(lambda _: [Painted(80 + 120 * i, 180, age=20 + 10 * i) for i in range(5)], 2)
+    bench.play(lambda _: [Painted(80 + 120 * i, 180, age=20 + 10 * i) for i in range(5)], 5)
     assert bench.engine.batches[0] == 5
     assert max(bench.engine.batches[15:]) == 1
+
+
+def test_faces_are_cut_out_by_settled_landmarks_in_films_and_not_in_stills() -> None:
+    bench = Bench()
+    bench.play(two, 1)
+    assert bench.detector.settled == bench.engine.batches
+    bench.analyzer.process(frame(paint(ROOM, two(0)), 0.0, source="still", independent=True))
+    assert len(bench.detector.settled) == len(bench.engine.batches) - 1
 
 
 def test_ids_of_analyzers_for_one_log_are_unique() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.scheduling import Candidate, LookTimes, Scheduler, is_worthwhile
+from pipeline.scheduling import Candidate, LookTimes, Scheduler
 from pipeline.settings import AgeSettings, FilterSettings
 from pipeline.smoothing import BayesianAgeFilter
 from pipeline.types import AgeEstimate
@@ -36,19 +36,19 @@ def watched(seed: int, fps: float, seconds: float) -> BayesianAgeFilter:
         quality = min(1.0, max(0.1, 0.75 + 0.2 * light(time_s)))
         candidate = Candidate(
             quality=quality,
-            evidence=age.evidence,
-            gain=age.expected_weight(quality, time_s, pose),
+            evidence=looks.evidence,
+            gain=looks.gain(quality, time_s),
             seen_s=time_s,
             estimated_s=None if last_s is None else time_s - last_s,
             usual=looks.usual(quality, time_s),
             on_grid=looks.is_open(time_s),
         )
         chosen = scheduler.choose([candidate], elapsed_s=1 / fps)
-        if chosen or not is_worthwhile(candidate):
-            looks.decided(time_s)
+        looks.decided(time_s)
         if chosen:
             weights = np.exp(-((AGES - (40 + 3 * error(time_s))) ** 2) / (2 * 6.0**2))
             distribution = (weights / weights.sum()).astype(np.float32)
+            looks.looked(quality, time_s)
             age.observe(AgeEstimate(distribution, float(distribution @ AGES)), quality, time_s, pose, 90.0)
             last_s = time_s
     return age

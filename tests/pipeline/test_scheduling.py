@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipeline.novelty import Novelty
@@ -127,3 +128,36 @@ def test_a_known_face_is_looked_at_on_the_grid_only_and_once_a_slot() -> None:
     looks.decided(0.0)
     assert not looks.is_open(0.19)
     assert looks.is_open(0.6 - 1e-12)  # as good as 0.6
+
+
+def look_times_of(seed: int, jitter: float) -> list[float]:
+    """When a face of that mean quality 0.95 is looked at in ten seconds, alone in the picture."""
+    rng, looks, scheduler = np.random.default_rng(seed), LookTimes(), Scheduler(AgeSettings())
+    when: list[float] = []
+    for i in range(100):
+        time_s, quality = i / 10, 0.95 + jitter * rng.uniform(-1, 1)
+        estimated_s = time_s - when[-1] if when else None
+        usual, on_grid = looks.usual(quality, time_s), looks.is_open(time_s)
+        face = Candidate(quality, looks.evidence, looks.gain(quality, time_s), time_s, estimated_s, usual, on_grid)
+        if scheduler.choose([face], elapsed_s=0.1):
+            looks.looked(quality, time_s)
+            when.append(time_s)
+        looks.decided(time_s)
+    return when
+
+
+def test_jitter_of_quality_does_not_shift_the_looks() -> None:
+    """At another frame rate faces are found from other boxes, and their quality differs a little."""
+    steady = look_times_of(0, 0.0)
+    assert 10 < len(steady) < 40
+    assert all(look_times_of(seed, 0.045) == steady for seed in range(5))
+
+
+def test_who_is_recognised_is_not_looked_at_like_a_newcomer() -> None:
+    earlier, here = LookTimes(), LookTimes()
+    for second in range(10):
+        earlier.looked(0.9, float(second))
+    here.looked(0.9, 60.0)
+    assert here.evidence < 1.5
+    here.take_over(earlier)
+    assert here.evidence == earlier.evidence > 5

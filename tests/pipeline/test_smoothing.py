@@ -157,7 +157,7 @@ def test_hopeless_pictures_are_not_observed() -> None:
     age = BayesianAgeFilter(FilterSettings())
     age.observe(estimate(30), LEAST_QUALITY / 2, 0.0)
     assert age.belief is None
-    assert age.expected_weight(LEAST_QUALITY / 2, 1.0) == 0
+    assert age.evidence == 0
 
 
 def test_the_end_of_the_scale_holds() -> None:
@@ -192,12 +192,12 @@ def test_an_estimate_that_excludes_the_truth_breaks_nothing() -> None:
     assert belief_of(age).years == pytest.approx(20, abs=2)
 
 
-def test_expected_weight_is_what_is_then_added() -> None:
-    age = BayesianAgeFilter(FilterSettings())
+def test_the_evidence_of_a_frame_is_what_is_new_in_it() -> None:
+    age, novelty = BayesianAgeFilter(FilterSettings()), Novelty()
     for quality, time_s in ((0.4, 0.0), (0.5, 0.1), (0.9, 0.3), (0.2, 0.4), (0.9, 5.0)):
-        before, expected = age.evidence, age.expected_weight(quality, time_s)
+        before, expected = age.evidence, novelty.weight(quality, time_s)
         age.observe(estimate(30), quality, time_s)
-        assert age.evidence - before == pytest.approx(expected)
+        assert age.evidence - before == pytest.approx(expected) == pytest.approx(novelty.take(quality, time_s))
 
 
 def test_a_better_picture_is_news_at_once_and_the_same_again_is_not() -> None:
@@ -288,7 +288,9 @@ def test_two_who_are_one_are_known_as_if_all_frames_were_of_one() -> None:
     assert belief_of(one).years == pytest.approx(belief_of(whole).years, abs=0.5)
     assert belief_of(one).high == pytest.approx(belief_of(whole).high, abs=1.0)
     assert one.male == pytest.approx(whole.male, abs=0.02)
-    assert one.expected_weight(0.9, 18.0) < 0.01  # the newest look of both counts as known
+    before = one.evidence
+    one.observe(estimate(40), 0.9, 18.0)
+    assert one.evidence - before < 0.01  # the newest look of both counts as known
 
 
 def test_merging_with_nobody_changes_nothing_but_the_future() -> None:
