@@ -109,7 +109,7 @@ On the {last.figures.n} held-back UTKFace pictures, from the raw picture through
 
 | file | size | MAE | 95 % | bias | median | RMSE | decades' mean | within 5 | gender | off torch, mean / largest | embedding |
 |---|---|---|---|---|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
+{chr(10).join(rows)}{_decades_note(last.figures)}
 
 90 % intervals of single pictures, with the calibration in models.toml (`training/calibrate.py`); each half of the pictures judged
 with what was fitted to the other half:
@@ -156,13 +156,18 @@ def _row(file: Measured) -> str:
         f"{found.bias:+.2f}",
         f"{found.median:.2f}",
         f"{found.rmse:.2f}",
-        f"{found.macro_mae:.2f}{without(found)}",
+        f"{found.macro_mae:.2f}",
         f"{found.cs5:.1%}",
         gender_text(found),
         f"{parity.mean:.4f} / {parity.max:.3f}",
         "–" if parity.cosine is None else f"{parity.cosine:.4f}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _decades_note(figures: Report) -> str:
+    missing = without(figures)
+    return f"\n\nThe decades' mean is of those that there are pictures of{missing}." if missing else ""
 
 
 def _what(run: TrainingRun) -> str:

@@ -25,7 +25,7 @@ import tomli_w
 from numpy.typing import NDArray
 
 from engines.intervals import INTERVALS_FILE
-from pipeline.errors import AppError, ModelFileError
+from pipeline.errors import AppError, ModelFileError, SourceError
 from pipeline.intervals import IntervalTable
 from pipeline.types import Float64Array
 from training.figures import decade_name
@@ -211,8 +211,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stills = held_back(options.crops, options.data, options.lists, options.work, options.threads)
         stills = stills[:: max(1, len(stills) // options.most)] if options.most else stills
-        films = run_films(stills, options.model[0], options.work, options.threads)
         halves = [[k for k, still in enumerate(stills) if in_fit_half(still) is wanted] for wanted in (True, False)]
+        if not all(halves):
+            raise SourceError(
+                f"all of the {len(stills)} people are in the half that {'fits' if halves[0] else 'judges'} the intervals",
+                "Name more people with --lists, or with --most.",
+            )
+        films = run_films(stills, options.model[0], options.work, options.threads)
         (fit_stills, fit_films), (test_stills, test_films) = (
             ([stills[k] for k in half], [films[k] for k in half]) for half in halves
         )

@@ -81,9 +81,9 @@ def _place(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _first(shown: int, count: int, order: str = "the first") -> str:
-    """ ": the first 60 of 532", or nothing where all are shown."""
-    return f": {order} {shown} of {count:,}" if shown < count else f": {count}"
+def _shown(shown: int, count: int, which: str) -> str:
+    """ ": 60 of 532, the furthest apart", or just the number where all are shown."""
+    return f": {shown} of {count:,}, {which}" if shown < count else f": {count:,}"
 
 
 def _plots(found: Findings) -> str:
@@ -118,12 +118,12 @@ def _decades(found: Findings, thumbs: Thumbs) -> str:
     rng = np.random.default_rng(0)
     samples, readable = found.scan.samples, found.scan.readable
     decade = np.array([min(LAST_DECADE, int(sample.age) // 10) for sample in samples])
-    parts = ["<p>Drawn at random; below each picture its label.</p>"]
+    parts = ["<p>Below each picture its label.</p>"]
     for number in np.unique(decade[readable]):
         rows = np.flatnonzero((decade == number) & readable)
         chosen = rng.permutation(rows)[:PER_DECADE]
         end = "+" if number == LAST_DECADE else f"–{number * 10 + 9}"
-        parts.append(f"<h3>{number * 10}{end}{_first(len(chosen), len(rows), '')}</h3>")
+        parts.append(f"<h3>{number * 10}{end}{_shown(len(chosen), len(rows), 'drawn at random')}</h3>")
         parts.append(_grid([thumbs.one(row, label_text(samples[row])) for row in chosen]))
     return "".join(parts)
 
@@ -136,7 +136,7 @@ def _skipped(found: Findings, most: int) -> str:
     lines = [f"{name}: {reason}" for name, reason in found.skipped]
     lines += [found.scan.reasons[row] for row in np.flatnonzero(~found.scan.readable)]
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines[:most])
-    return f"<h3>Without label, or unreadable{_first(len(lines[:most]), len(lines))}</h3><ul>{items}</ul>"
+    return f"<h3>Without label, or unreadable{_shown(len(lines[:most]), len(lines), 'the first')}</h3><ul>{items}</ul>"
 
 
 def _faces(found: Findings, thumbs: Thumbs | None, most: int) -> str:
@@ -148,8 +148,8 @@ def _faces(found: Findings, thumbs: Thumbs | None, most: int) -> str:
     ]
     kinds = [("No face found", none, "")] + ([("Several faces", several, "{} faces, ")] if scan.counted else [])
     for title, rows, text in kinds:
-        shown = rows[:: max(1, -(-len(rows) // most))]
-        parts.append(f"<h3>{title}{_first(len(shown), len(rows), 'every so many,')}</h3>")
+        shown = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+        parts.append(f"<h3>{title}{_shown(len(shown), len(rows), 'spread over the names')}</h3>")
         if thumbs is not None:
             parts.append(
                 _grid([thumbs.one(r, text.format(scan.faces[r]) + label_text(scan.samples[r]), named=True) for r in shown])
@@ -170,10 +170,10 @@ def _copies(found: Findings, thumbs: Thumbs | None, most: int) -> str:
         first, second = (a, label_text(samples[a])), (b, label_text(samples[b]))
         return thumbs.pair(first, second, below, (samples[a].name, samples[b].name))
 
-    text += f"<h3>With different ages{_first(len(apart[:most]), len(apart), 'the furthest apart,')}</h3>"
+    text += f"<h3>With different ages{_shown(len(apart[:most]), len(apart), 'the furthest apart')}</h3>"
     text += _grid([pair(a, b, found.corrected_text(a)) for a, b in apart[:most]], "pairs")
     if len(alike):
-        text += f"<h3>Least alike, whatever their ages{_first(len(alike), len(found.pairs), 'the last')}</h3>"
+        text += f"<h3>Least alike, whatever their ages{_shown(len(alike), len(found.pairs), 'the nearest to the threshold')}</h3>"
         text += "<p>If these are copies, all the others are.</p>"
         text += _grid([pair(a, b, f"cosine {found.cosine(a, b):.4f}") for a, b in alike], "pairs")
     return text
@@ -189,8 +189,9 @@ def _suspects(found: Findings, thumbs: Thumbs | None, most: int) -> str:
         "<p>Out-of-fold predictions: the regression on FaceNet's features that judges a picture has seen neither it nor a copy "
         f"of it. It is off by {judged.mae:.1f} years in the mean, and further for faces turned away, painted, blurred or very "
         "old: a doubtful label is to be looked at, not wrong for sure. Those that the age model agrees with come last. On the "
-        "right of each: somebody whose label of about that age is in no doubt.</p>"
-        f"<h3>Doubtful{_first(len(rows[:most]), len(rows), 'the furthest off,')}</h3>"
+        "right of each: somebody whose label of about that age is in no doubt. Below: how far the age model is off the label, and "
+        "what corrections.csv makes of the picture.</p>"
+        f"<h3>Doubtful{_shown(len(rows[:most]), len(rows), 'the furthest off')}</h3>"
     )
     if thumbs is None:
         return text
@@ -200,8 +201,8 @@ def _suspects(found: Findings, thumbs: Thumbs | None, most: int) -> str:
     for number, row in enumerate(rows[:most]):
         near = np.abs(ages - ages[row]) // 3 + (found.group == found.group[row]) * 1e9
         typical = int(np.lexsort((doubt, near))[number % TYPICAL])
-        first = (row, f"label {label_text(samples[row])}, others say {judged.predicted[row]:.0f}")
-        model = "" if np.isnan(judged.model_off[row]) else f"the model is {judged.model_off[row]:+.0f} years off it; "
+        first = (row, f"label {label_text(samples[row])}, others say {max(0, round(judged.predicted[row]))}")
+        model = "" if np.isnan(judged.model_off[row]) else f"model: {round(judged.model_off[row]):+d} years; "
         below = model + found.corrected_text(row)
         shown.append(thumbs.pair(first, (typical, f"typical {label_text(samples[typical])}"), below, (samples[row].name,)))
     return text + _grid(shown, "pairs")

@@ -73,7 +73,7 @@ class Findings:
     def corrected_text(self, row: int) -> str:
         """What training makes of a picture, in words."""
         if (correction := self.corrections.get(self.scan.samples[row].name)) is None:
-            return "kept as it is"
+            return "kept"
         return "left out" if correction[0] is None else f"trained as {correction[0]:.1f}"
 
     @property

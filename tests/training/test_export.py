@@ -101,6 +101,7 @@ def test_card_tells_the_measured_numbers() -> None:
     assert "16858 pictures" in card
     assert "2.2 passes in 76 minutes" in card
     assert "| 30-39 | 1 | 3.00 | +3.00 |" in card
+    assert "The decades' mean is of those that there are pictures of (no picture of 0-9, 10-19, 40-49," in card
 
 
 @pytest.mark.parametrize("name", ["age-facenet-fp16", "age-facenet-int8"])

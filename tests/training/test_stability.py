@@ -118,6 +118,17 @@ def test_a_list_that_names_nobody_is_told(people: tuple[Path, Path], tmp_path: P
     assert "none of the listed pictures" in capsys.readouterr().err
 
 
+def test_intervals_are_not_judged_by_nobody(
+    people: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = people
+    other = tmp_path / "other.txt"
+    other.write_text("0.jpg\n")
+    arguments = ["--model", "m.onnx", "--crops", str(folder), "--lists", str(other), "--work", str(tmp_path / "work")]
+    assert conformal.main(arguments) == 1
+    assert "all of the 1 people are in the half" in capsys.readouterr().err
+
+
 def test_the_name_in_pipeline_starts_it_with_the_same_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
