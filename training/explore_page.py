@@ -189,8 +189,8 @@ def _suspects(found: Findings, thumbs: Thumbs | None, most: int) -> str:
         "<p>Out-of-fold predictions: the regression on FaceNet's features that judges a picture has seen neither it nor a copy "
         f"of it. It is off by {judged.mae:.1f} years in the mean, and further for faces turned away, painted, blurred or very "
         "old: a doubtful label is to be looked at, not wrong for sure. Those that the age model agrees with come last. On the "
-        "right of each: somebody whose label of about that age is in no doubt. Below: how far the age model is off the label, and "
-        "what corrections.csv makes of the picture.</p>"
+        "right of each: somebody whose label of about that age is in no doubt. Below: how far the age model is off the label, "
+        "and what corrections.csv makes of the picture.</p>"
         f"<h3>Doubtful{_shown(len(rows[:most]), len(rows), 'the furthest off')}</h3>"
     )
     if thumbs is None:
