@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ui.session import OpenAnalyzer, OpenSource
+from ui.session_run import OpenAnalyzer, OpenSource
 from ui.source_menu import ListCameras
 
 

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import enum
-import threading
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from pipeline.hindsight import Conclusion
-from pipeline.log_once import LogOnce
-from pipeline.log_sink import LogSink
-from pipeline.protocols import EngineInfo, FrameAnalyzer, LooksBack, Sink, SourceInfo, VideoSource
-from pipeline.recall import Recalling
-from pipeline.recorder import Recorded, Recorder, Wishes
+from pipeline.protocols import EngineInfo, SourceInfo
+from pipeline.recorder import Recorded, Wishes
 from pipeline.roster import PeopleChanges
-from pipeline.run import RunSummary, run
-from pipeline.store import Recording
-from pipeline.types import Frame, FrameResult
+from pipeline.run import RunSummary
+from pipeline.types import FrameResult
 from ui.figures import Figures
-from ui.memory import give_back_memory
-from ui.newest import Ledger, NewestResult, Progress
-from ui.pacing import PacedSource, seekable
+from ui.newest import Progress
+from ui.session_run import OpenAnalyzer, Openers, OpenRecording, OpenSource, Run, RunWork, Tell
 from ui.transport import Orders, Standing, Transport
 from ui.worker import Worker
-
-OpenSource = Callable[[str, threading.Event], AbstractContextManager[VideoSource]]
-OpenAnalyzer = Callable[[], AbstractContextManager[FrameAnalyzer]]
-OpenRecording = Callable[[str], AbstractContextManager[Recording]]
 
 
 class State(enum.Enum):
@@ -51,41 +37,6 @@ class State(enum.Enum):
     def active(self) -> bool:
         """A run is alive."""
         return self in (State.OPENING, State.RUNNING, State.ENDED, State.STOPPING)
-
-
-@runtime_checkable
-class Recovering(Protocol):
-    """A source that comes back by itself when it was lost (`pipeline.sources.live`)."""
-
-    @property
-    def lost_s(self) -> float | None: ...
-
-
-@dataclass(eq=False, slots=True)
-class _Run:
-    """What one run shares between its threads."""
-
-    spec: str
-    transport: Transport = field(default_factory=Transport)
-    stop: threading.Event = field(default_factory=threading.Event)
-    ready: threading.Event = field(default_factory=threading.Event)
-    newest: NewestResult = field(default_factory=NewestResult)
-    ledger: Ledger = field(default_factory=Ledger)
-    figures: Figures = field(default_factory=Figures)
-    source: SourceInfo | None = None
-    engine: EngineInfo | None = None
-    can_seek: bool = False
-    log: LogOnce | None = None
-    analyzer: _Remembering | None = None
-    recorder: Recorder | None = None
-    live: Recovering | None = None
-    cancelled: bool = False
-    """Stopped before it was open: whatever goes wrong then is no news."""
-    log_session: int | None = None
-    resting: bool = False
-    """The film is at its end, and everything up to there is analysed and logged."""
-    summary: RunSummary | None = None
-    error: Exception | None = None
 
 
 class Session(QObject):
@@ -111,10 +62,10 @@ class Session(QObject):
     """The run ended with this error; an `AppError` unless it is a bug."""
 
     # From the analysis thread to this object's; each carries its run, because a run that was replaced may still speak.
-    _posted = Signal(_Run)
-    _run_opened = Signal(_Run)
-    _ended = Signal(_Run)
-    _moved = Signal(_Run)
+    _posted = Signal(Run)
+    _run_opened = Signal(Run)
+    _ended = Signal(Run)
+    _moved = Signal(Run)
     _reported = Signal(Recorded)
 
     def __init__(
@@ -127,17 +78,17 @@ class Session(QObject):
         release: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(parent)
-        self._open_source = open_source
-        self._open_analyzer = open_analyzer
-        self._open_recording = open_recording
         self._state = State.IDLE
-        self._run: _Run | None = None
+        self._run: Run | None = None
         # A run has begun, and this object does not know yet that it has ended.
         self._alive = False
         self._worker = Worker("analysis", release)
         self._next_spec: str | None = None
         self._orders = Orders()
         self.wishes = Wishes()
+        openers = Openers(open_source, open_analyzer, open_recording)
+        tell = Tell(self._posted.emit, self._run_opened.emit, self._moved.emit, self._ended.emit, self._reported.emit)
+        self._work = RunWork(openers, self.wishes, tell)
         self._reported.connect(self.recorded, Qt.ConnectionType.QueuedConnection)
         self._moved.connect(self._on_moved, Qt.ConnectionType.QueuedConnection)
         self._posted.connect(self._on_posted, Qt.ConnectionType.QueuedConnection)
@@ -205,13 +156,13 @@ class Session(QObject):
             self.stop()
             return
         self._next_spec = None
-        run = _Run(spec)
+        run = Run(spec)
         orders = replace(self.orders, playing=True, jump=None)
         run.transport = Transport(orders, partial(self._moved.emit, run))
         self._run = run
         self._alive = True
         self._set_state(State.OPENING)
-        self._worker.start(partial(self._work, run))
+        self._worker.start(partial(self._work.do, run))
 
     # Playing: orders to the run, which are followed in its own time.
 
@@ -302,81 +253,10 @@ class Session(QObject):
             self._state = state
             self.state_changed.emit(state)
 
-    # In the analysis thread.
-
-    def _work(self, current: _Run) -> None:
-        @contextmanager
-        def open_paced(ending: threading.Event) -> Iterator[VideoSource]:
-            with self._open_source(current.spec, ending) as source:
-                current.source = source.info
-                current.live = source if isinstance(source, Recovering) else None
-                current.can_seek = seekable(source) is not None
-                yield PacedSource(source, current.ready, ending, current.transport, timed=current.figures.timed_frames)
-
-        @contextmanager
-        def open_analyzer() -> Iterator[FrameAnalyzer]:
-            with self._open_analyzer() as analyzer:
-                current.analyzer = remembering = _Remembering(analyzer, current)
-                try:
-                    yield remembering
-                    remembering.last_word(going_on=False)
-                finally:
-                    # Faces and networks go with the run, not with the next one.
-                    current.analyzer = None
-
-        def open_window(_: SourceInfo, engine: EngineInfo) -> Sink:
-            current.engine = engine
-            self._run_opened.emit(current)
-            current.ready.set()
-            return _WindowSink(current, self._posted.emit, self._moved.emit)
-
-        try:
-            with self._open_recording(current.spec) as recording:
-
-                def open_log(info: SourceInfo, engine: EngineInfo) -> Sink:
-                    def begin() -> LogSink:
-                        # The log is about the film, not about the way in which the window plays it.
-                        sink = recording.open_sink(current.source or info, engine)
-                        current.log_session = recording.session.id if recording.session else None
-                        return sink
-
-                    current.log = LogOnce(begin, lambda: self.wishes.logging)
-                    return current.log
-
-                def open_recorder(info: SourceInfo, _: EngineInfo) -> Sink:
-                    current.recorder = Recorder(current.source or info, self.wishes, self._reported.emit)
-                    return current.recorder
-
-                current.summary = run(
-                    open_paced,
-                    open_analyzer,
-                    [current.figures.timed_log(open_log), open_window, open_recorder],
-                    current.stop,
-                    on_idle=partial(self._on_idle, current),
-                )
-                recording.complete = not current.summary.stopped or current.transport.standing.reached_end
-        except Exception as error:
-            # Not handled here: the window shows it, in its own thread. What the call still held belongs to this thread.
-            traceback.clear_frames(error.__traceback__)
-            current.error = error
-        give_back_memory()
-        self._ended.emit(current)
-
-    def _on_idle(self, current: _Run) -> None:
-        if current.log is not None:
-            current.log.flush()
-        if current.recorder is not None:
-            current.recorder.follow()
-        if current.transport.standing.ended and not current.resting:
-            current.resting = True
-            if current.analyzer is not None:
-                current.analyzer.last_word(going_on=True)
-            self._moved.emit(current)
-
     # In the window's thread.
 
-    @Slot(_Run)
-    def _on_moved(self, current: _Run) -> None:
+    @Slot(Run)
+    def _on_moved(self, current: Run) -> None:
         if current is not self._run or not self._alive:
             return
         if self._state is State.RUNNING and current.resting:
@@ -385,22 +265,22 @@ class Session(QObject):
             self._set_state(State.RUNNING)
         self.playback_changed.emit()
 
-    @Slot(_Run)
-    def _on_posted(self, current: _Run) -> None:
+    @Slot(Run)
+    def _on_posted(self, current: Run) -> None:
         result = current.newest.take()
         if result is not None and current is self._run and self._alive:
             self.result_ready.emit(result)
 
-    @Slot(_Run)
-    def _on_opened(self, current: _Run) -> None:
+    @Slot(Run)
+    def _on_opened(self, current: Run) -> None:
         if current is not self._run or not self._alive:
             return
         self.opened.emit()
         if self._state is State.OPENING:
             self._set_state(State.RUNNING)
 
-    @Slot(_Run)
-    def _on_ended(self, current: _Run) -> None:
+    @Slot(Run)
+    def _on_ended(self, current: Run) -> None:
         if current is not self._run or not self._alive:
             return
         self._alive = False
@@ -410,62 +290,3 @@ class Session(QObject):
             self.failed.emit(current.error)
         if self._next_spec is not None:
             self.start(self._next_spec)
-
-
-class _Remembering:
-    """The analyzer, with a memory where one can go back in the source (which is open by the time of the first frame)."""
-
-    def __init__(self, analyzer: FrameAnalyzer, current: _Run) -> None:
-        self._analyzer = analyzer
-        self._run = current
-        self._chosen: FrameAnalyzer | None = None
-
-    @property
-    def engine(self) -> EngineInfo:
-        return self._analyzer.engine
-
-    def process(self, frame: Frame) -> FrameResult:
-        if self._chosen is None:
-            self._chosen = Recalling(self._analyzer) if self._run.can_seek else self._analyzer
-            if isinstance(self._chosen, LooksBack) and self._run.source is not None and not self._run.source.live:
-                self._chosen.look_back()
-        return self._chosen.process(frame)
-
-    def last_word(self, *, going_on: bool) -> None:
-        """Logs what is known of everybody at the end of a film.
-
-        Args:
-            going_on: somebody may go back in it.
-        """
-        conclusion = Conclusion()
-        if not going_on:
-            conclusion = self.conclude()
-        elif isinstance(self._chosen, LooksBack):
-            conclusion = self._chosen.conclude_for_now()
-        self._run.ledger.join(conclusion.joins)
-        if self._run.log is not None and conclusion != Conclusion():
-            self._run.log.conclude(conclusion)
-
-    def conclude(self) -> Conclusion:
-        return self._analyzer.conclude()
-
-
-class _WindowSink:
-    """Passes results on to the window: the newest to paint, all of them to the ledger."""
-
-    def __init__(self, current: _Run, notify: Callable[[_Run], None], moved: Callable[[_Run], None]) -> None:
-        self._run = current
-        self._notify = notify
-        self._moved = moved
-
-    def write(self, result: FrameResult) -> None:
-        self._run.ledger.write(result)
-        if self._run.resting:
-            self._run.resting = False
-            self._moved(self._run)
-        self._run.figures.add_analysed(result)
-        if self._run.newest.put(result):
-            self._notify(self._run)
-
-    def close(self) -> None:
-        """Nothing is held open."""

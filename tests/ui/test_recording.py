@@ -44,7 +44,7 @@ class TellingRecorder(Recorder):
 
 @pytest.fixture
 def window(film_window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
-    monkeypatch.setattr("ui.session.Recorder", TellingRecorder)
+    monkeypatch.setattr("ui.session_run.Recorder", TellingRecorder)
     return film_window
 
 
