@@ -43,7 +43,7 @@ def wait_for_frames(process: subprocess.Popen[str], count: int) -> list[float]:
 def kill(process: subprocess.Popen[str]) -> list[float]:
     """SIGKILL (TerminateProcess on Windows); the times of the frames that were not waited for, as the process said them."""
     process.kill()
-    # Not with communicate(), which misses what was read ahead with an earlier line.
+    # With what came together with an earlier line: that is in the buffer of the stream.
     assert process.stdout is not None
     with process.stdout as output:
         *lines, _cut_through = output.read().split("\n")
