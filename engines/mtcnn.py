@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from engines.area import AreaMeans
@@ -33,13 +34,17 @@ NEAR_KNOWN_IOU = 0.3
 BESIDE = 0.3
 """Picture around the places where settling begins, in sizes of the face: R-Net moves its boxes by less."""
 
+MOST_PIXELS = 36_000_000
+"""Above 8K films. Larger pictures, as some phones make them, are searched in this size: memory goes with the number of pixels."""
+
 
 class MtcnnDetector:
     """Finds faces with five landmarks.
 
     Args:
         pnet, rnet, onet: the networks, as exported by `training.export_mtcnn`.
-        smallest_face_px: faces with a shorter side than this are not looked for; the cost of a scan falls with its square.
+        smallest_face_px: faces with a shorter side than this are not looked for; the cost of a scan falls with its square. In
+            pictures of more than `MOST_PIXELS` it is more, in proportion to their sides.
     """
 
     def __init__(self, pnet: TensorRuntime, rnet: TensorRuntime, onet: TensorRuntime, smallest_face_px: int) -> None:
@@ -70,6 +75,10 @@ class MtcnnDetector:
         Returns:
             Best first.
         """
+        small, scale = _shrunk(image)
+        if scale < 1:
+            known, carried = ([_scaled(box, scale) for box in boxes] for boxes in (known, carried))
+            return [_enlarged(face, 1 / scale) for face in self.scan(small, known, carried)]
         means = AreaMeans(image)
         proposals, refined = self._propose(means), np.zeros((0, 4), np.float32)
         if known:
@@ -85,6 +94,9 @@ class MtcnnDetector:
         """The faces at the given boxes: R-Net and O-Net only, no search."""
         if not boxes:
             return []
+        small, scale = _shrunk(image)
+        if scale < 1:
+            return [_enlarged(face, 1 / scale) for face in self.refine(small, [_scaled(box, scale) for box in boxes])]
         means = AreaMeans(image)
         return self._landmarks(self._reject(squared(_as_array(boxes)), means, REFINE_R_SCORE), means)
 
@@ -158,6 +170,24 @@ class MtcnnDetector:
             Detection(Box(*(float(edge) for edge in boxes[i])), float(score[i]), points[i].astype(np.float32))
             for i in nms_by_smaller(boxes, score, MAX_IOU)
         ]
+
+
+def _shrunk(image: UInt8Array) -> tuple[UInt8Array, float]:
+    """The picture with at most `MOST_PIXELS`, and its size as a share of what it was; 1 for the picture itself."""
+    height, width = image.shape[:2]
+    if height * width <= MOST_PIXELS:
+        return image, 1.0
+    scale = (MOST_PIXELS / (height * width)) ** 0.5
+    size = int(width * scale), int(height * scale)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale)
+
+
+def _enlarged(face: Detection, scale: float) -> Detection:
+    return Detection(_scaled(face.box, scale), face.score, face.landmarks * np.float32(scale))
 
 
 def _as_array(boxes: Sequence[Box]) -> Float32Array:

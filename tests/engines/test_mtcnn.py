@@ -177,3 +177,15 @@ def test_a_face_half_out_of_the_picture_keeps_its_landmarks_or_better(detector: 
     assert np.isfinite(points).all()
     outside = moved(face, -10.0, 0, 1.0)
     assert detector.settle(image, [outside])[0] is outside.landmarks
+
+
+def test_a_huge_picture_is_searched_in_a_smaller_size(detector: MtcnnDetector, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = two_faces()
+    whole = detector.scan(image)
+    monkeypatch.setattr("engines.mtcnn.MOST_PIXELS", 400_000)
+    for found in (detector.scan(image), detector.refine(image, [face.box for face in whole])):
+        assert len(found) == len(whole) == 2
+        for face in whole:
+            other = max(found, key=lambda one: one.box.iou(face.box))
+            assert other.box.iou(face.box) > 0.8
+            np.testing.assert_allclose(other.landmarks, face.landmarks, atol=0.1 * face.box.width)
