@@ -121,11 +121,14 @@ def write_checkpoint(path: Path, state: Mapping[str, object]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
+    hint = "Free some space or choose another folder with --out."
     try:
         with aside(path) as part:
             torch.save(dict(state), part)
-    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError when the disk is full
-        raise OutputError(f"{path} cannot be written: {error}", "Free some space or choose another folder with --out.") from error
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}", hint) from error
+    except RuntimeError as error:  # torch's writer tells of a full disk in words of its own
+        raise OutputError(f"{path} cannot be written, probably since the disk is full: torch says {error}", hint) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
