@@ -89,7 +89,15 @@ def warm_engine(runtime: TensorRuntime, model: Model, name: str, precision: str,
         name, precision, reason: see `EngineInfo`.
     """
     entry = model.entry
-    info = EngineInfo(name, precision, model.name, reason, entry.sha256, identity_threshold=entry.identity_threshold)
+    info = EngineInfo(
+        name,
+        precision,
+        model.name,
+        reason,
+        entry.sha256,
+        identity_threshold=entry.identity_threshold,
+        identity_cohort=model.cohort,
+    )
     engine = FaceNetAgeEngine(runtime, entry, info)
     engine.warm_up()
     return engine

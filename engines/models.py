@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.cohort import NEAREST, Cohort
 from pipeline.errors import ModelFileError, SettingsError
 
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "models"
@@ -23,7 +26,7 @@ class ModelEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["detector", "age"]
+    kind: Literal["detector", "age", "cohort"]
     file: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     precision: Precision
@@ -37,6 +40,7 @@ class ModelEntry(BaseModel):
     offset: float = 0.0
     identity: int = 0
     identity_threshold: float | None = Field(None, gt=0, lt=1)
+    identity_cohort: str = ""
     training_data: str = ""
     accuracy: dict[str, float] = {}
 
@@ -54,11 +58,16 @@ class ModelsFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model file that agrees with its entry."""
+    """A model file that agrees with its entry.
+
+    Attributes:
+        cohort: against which an age model's embeddings are compared; None where its entry names none.
+    """
 
     name: str
     entry: ModelEntry
     data: bytes
+    cohort: Cohort | None = None
 
 
 def read_models_file(folder: Path = MODELS_FOLDER) -> ModelsFile:
@@ -118,4 +127,24 @@ def load_age_model(name: str, folder: Path = MODELS_FOLDER, *, gpu: bool) -> Mod
     model = load_model(name or (facts.default_gpu if gpu else facts.default_cpu), folder)
     if model.entry.kind != "age":
         raise SettingsError(f"The model {model.name!r} does not estimate ages.", "Leave age.model empty to take the default.")
-    return model
+    if not model.entry.identity_cohort:
+        return model
+    return replace(model, cohort=load_cohort(model.entry.identity_cohort, folder))
+
+
+def load_cohort(name: str, folder: Path = MODELS_FOLDER) -> Cohort:
+    """The cohort of that name: (1 + n, d) float16 in NumPy's own format, the centre first.
+
+    Raises:
+        SettingsError: there is no entry of that name.
+        ModelFileError: the file is missing, has another sha256, or holds something else.
+    """
+    model = load_model(name, folder)
+    try:
+        rows = np.load(io.BytesIO(model.data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ModelFileError(f"The cohort {name!r} cannot be read: {error}", RESTORE_HINT) from error
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[0] <= NEAREST or not np.isfinite(rows).all():
+        raise ModelFileError(f"The cohort {name!r} does not hold a centre and more than {NEAREST} faces.", RESTORE_HINT)
+    faces = np.asarray(rows[1:], np.float32)
+    return Cohort(np.asarray(rows[0], np.float32), faces / np.linalg.norm(faces, axis=1, keepdims=True))

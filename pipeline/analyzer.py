@@ -73,6 +73,7 @@ class Analyzer:
             itertools.count(1) if person_ids is None else person_ids,
             settings.identity.rejoin,
             None if live else self._final_belief,
+            engine.info.identity_cohort,
         )
         self._qualities: dict[int, Quality] = {}
         self._hidden: frozenset[int] = frozenset()
@@ -213,7 +214,7 @@ class Analyzer:
         return Face(person.id, view.track, view.detection, view.quality.value, raw, belief, person.age.male, reason)
 
     def _threshold(self) -> float:
-        """The cosine from which on two faces are one person: as the settings say, or the model's own."""
+        """The similarity from which on two faces are one person: as the settings say, or the model's own."""
         return self._settings.identity.threshold or self._engine.info.identity_threshold or IDENTITY_THRESHOLD
 
 

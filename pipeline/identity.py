@@ -7,8 +7,8 @@ found out that both are one person. The rules:
   resemble each other more than the people on them.
 - Open set: whoever is not near enough to anybody is new. How near is enough is a fact of the model (`identity_threshold` in
   models.toml); few pictures must agree more than many.
-- Children look alike to a face network: they must agree more (`CHILD_AGES`). Where ages are known and their 90 % intervals do not
-  meet, two people are not one.
+- How near counts beyond how near faces of their kind are anyway (`pipeline.cohort`). To a model without a cohort children look
+  alike: they must agree more (`CHILD_AGES`). Where ages are known and their 90 % intervals do not meet, two people are not one.
 - Faces in one frame are different people, and so are all that was or will be joined with either of them.
 - Two known people who are about equally near: nobody is joined.
 
@@ -21,7 +21,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from pipeline.gallery import Gallery
+from pipeline.cohort import Cohort
+from pipeline.gallery import Gallery, similarities
 from pipeline.types import AgeBelief
 
 MOST_PERSONS = 200
@@ -40,8 +41,8 @@ EARLY_MARGIN = 0.1
 
 CHILD_AGES = (0.0, 3.0, 6.0, 12.0, 18.0)
 CHILD_MARGINS = (0.22, 0.18, 0.09, 0.03, 0.0)
-"""By the age of the younger one, what is added to the threshold so that of different children, too, one pair in a thousand is
-above: FaceNet on UTKFace, `training.identity_threshold`."""
+"""By the age of the younger one, what is added to the threshold of the plain cosine so that of different children, too, one pair
+in a thousand is above: FaceNet on UTKFace, `training.identity_threshold`. With a cohort the threshold of adults does that."""
 
 RIVAL_MARGIN = 0.05
 """By which the best of two different people must be nearer than the other."""
@@ -50,6 +51,9 @@ RIVAL_MARGIN = 0.05
 class Known:
     """What is known of one person's face.
 
+    Args:
+        cohort: see `Gallery`.
+
     Attributes:
         seen_s: when the person was last in the picture.
         age: None while unknown.
@@ -57,8 +61,8 @@ class Known:
 
     __slots__ = ("_apart", "age", "gallery", "seen_s")
 
-    def __init__(self, seen_s: float) -> None:
-        self.gallery = Gallery()
+    def __init__(self, seen_s: float, cohort: Cohort | None = None) -> None:
+        self.gallery = Gallery(cohort)
         self.seen_s = seen_s
         self.age: AgeBelief | None = None
         self._apart: set[Known] = set()
@@ -101,26 +105,25 @@ def is_good_enough(quality: float, face_px: float) -> bool:
 
 
 def needed(threshold: float, one: Known, other: Known) -> float:
-    """The cosine from which on two are one person: the threshold, and more for children and while one rests on few pictures."""
+    """The similarity from which on two are one person: the threshold, more for children or while one rests on few pictures."""
     evidence = min(one.gallery.evidence, other.gallery.evidence)
     years = min((known.age.years for known in (one, other) if known.age is not None), default=CHILD_AGES[-1])
-    child = float(np.interp(years, CHILD_AGES, CHILD_MARGINS))
+    child = 0.0 if one.gallery.cohort is not None else float(np.interp(years, CHILD_AGES, CHILD_MARGINS))
     return threshold + child + EARLY_MARGIN * max(0.0, 1 - evidence / FULL_EVIDENCE)
 
 
 def best_match(somebody: Known, others: Iterable[Known], threshold: float) -> Known | None:
     """The one of the others who is the same person; None where nobody is, or two different people are about equally near."""
-    template = somebody.gallery.template
-    possible = [other for other in others if other.gallery.template is not None and not somebody.is_apart_from(other)]
-    if template is None or not possible:
+    possible = [other for other in others if len(other.gallery) and not somebody.is_apart_from(other)]
+    if not len(somebody.gallery) or not possible:
         return None
-    cosines = np.stack([other.gallery.template for other in possible if other.gallery.template is not None]) @ template
-    order: list[int] = np.argsort(-cosines).tolist()
+    alike = similarities(somebody.gallery, [other.gallery for other in possible])
+    order: list[int] = np.argsort(-alike).tolist()
     best = possible[order[0]]
-    if cosines[order[0]] < needed(threshold, somebody, best):
+    if alike[order[0]] < needed(threshold, somebody, best):
         return None
     for i in order[1:]:
-        if cosines[i] < cosines[order[0]] - RIVAL_MARGIN:
+        if alike[i] < alike[order[0]] - RIVAL_MARGIN:
             break
         if possible[i].is_apart_from(best):
             return None
@@ -129,15 +132,16 @@ def best_match(somebody: Known, others: Iterable[Known], threshold: float) -> Kn
 
 def next_pair(everybody: Sequence[Known], threshold: float) -> tuple[Known, Known] | None:
     """The two most similar of all who are one person by the same rules; None where all are different people."""
-    listed = [known for known in everybody if known.gallery.template is not None]
+    listed = [known for known in everybody if len(known.gallery)]
     if len(listed) < 2:
         return None
-    templates = np.stack([known.gallery.template for known in listed if known.gallery.template is not None])
-    cosines = np.triu(templates @ templates.T, k=1)
-    order: list[int] = np.argsort(-cosines, axis=None).tolist()
+    galleries = [known.gallery for known in listed]
+    alike = np.stack([similarities(gallery, galleries) for gallery in galleries])
+    alike[np.tril_indices(len(listed))] = -np.inf
+    order: list[int] = np.argsort(-alike, axis=None).tolist()
     for at in order:
         i, j = divmod(at, len(listed))
-        if cosines[i, j] < threshold:
+        if alike[i, j] < threshold:
             return None
         one, other = listed[i], listed[j]
         if (

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from pipeline.cohort import Cohort, similarity
 from pipeline.hindsight import Conclusion, FinalBelief, PersonAge, Sights
 from pipeline.identity import MOST_PERSONS, Known, best_match, is_good_enough, next_pair, pairs
 from pipeline.reasons import SteadyReason
@@ -44,7 +45,9 @@ class Person:
         sights: looks for the last word, None where there will be none.
     """
 
-    def __init__(self, ids: Iterator[int], time_s: float, age: BayesianAgeFilter, sights: Sights | None) -> None:
+    def __init__(
+        self, ids: Iterator[int], time_s: float, age: BayesianAgeFilter, sights: Sights | None, cohort: Cohort | None
+    ) -> None:
         self._ids = ids
         self._number: int | None = None
         self.first_s = time_s
@@ -52,7 +55,7 @@ class Person:
         self.age = age
         self.looks = LookTimes()
         self.reason = SteadyReason()
-        self.known = Known(time_s)
+        self.known = Known(time_s, cohort)
         self.sights = sights
 
     @property
@@ -104,6 +107,7 @@ class People:
         new_filter: an age filter for a new person.
         ids: where persons get their numbers.
         final_belief: for the last word when the film has ended; None for live sources, which have none.
+        cohort: against whom faces are compared; None takes the plain cosine.
     """
 
     def __init__(
@@ -112,11 +116,13 @@ class People:
         ids: Iterator[int],
         rejoin: bool,
         final_belief: FinalBelief | None = None,
+        cohort: Cohort | None = None,
     ) -> None:
         self._new_filter = new_filter
         self._ids = ids
         self._rejoin = rejoin
         self._final_belief = final_belief
+        self._cohort = cohort
         self._segments: dict[int, _Segment] = {}
         self._absent: list[Person] = []
         self._visible: frozenset[int] = frozenset()
@@ -152,7 +158,7 @@ class People:
 
         Args:
             look: its estimate may carry an embedding.
-            threshold: cosine from which on two faces are one person, of the model in use.
+            threshold: similarity from which on two faces are one person, of the model in use.
         """
         segment = self._segments[track]
         segment.was_hidden = False
@@ -161,7 +167,7 @@ class People:
             _learn(segment.person, track, look, None)
         elif _is_strange(segment.person, embedding, threshold):
             segment.person.estimated_s = look.time_s
-            if not all(float(other @ embedding) >= threshold for _, other in segment.strange):
+            if not all(similarity(other, embedding, self._cohort) >= threshold for _, other in segment.strange):
                 segment.strange.clear()
             segment.strange.append((look, embedding))
             if len(segment.strange) >= STRANGE_LOOKS:
@@ -216,7 +222,8 @@ class People:
         return conclusion
 
     def _newcomer(self, time_s: float) -> Person:
-        return Person(self._ids, time_s, self._new_filter(), None if self._final_belief is None else Sights())
+        sights = None if self._final_belief is None else Sights()
+        return Person(self._ids, time_s, self._new_filter(), sights, self._cohort)
 
     def _recognise(self, segment: _Segment, threshold: float) -> None:
         """Joins the person on a track with an absent one, if there is one with that face."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from pipeline.cohort import Cohort
 from pipeline.hindsight import Conclusion
 from pipeline.types import AgeBelief, AgeEstimate, Box, Detection, Float32Array, Frame, FrameResult, Track, UInt8Array
 
@@ -110,7 +111,8 @@ class EngineInfo:
         reason: one sentence: why this one ("no NVIDIA GPU found, running on the CPU").
         model_sha256: of the model's file: rows of another model are never taken for rows of this one.
         note: what changes while it runs, for the status bar: how far a faster engine is built, or why that one does not run.
-        identity_threshold: cosine of two embeddings of this model from which on they are one person; None where it says nothing.
+        identity_threshold: similarity of two faces from which on they are one person; None where the model says nothing.
+        identity_cohort: against whom this model's embeddings are compared; None: similarity is the plain cosine.
     """
 
     name: str
@@ -120,6 +122,7 @@ class EngineInfo:
     model_sha256: str = ""
     note: str = ""
     identity_threshold: float | None = None
+    identity_cohort: Cohort | None = field(default=None, repr=False, compare=False)
 
     @property
     def label(self) -> str:

@@ -134,7 +134,7 @@ class IdentitySettings(Section):
         ge=0,
         lt=1,
         title="Same face from",
-        description="Cosine of two face embeddings from which on they are one person; 0 takes what the model says.",
+        description="Similarity of two faces from which on they are one person; 0 takes what the model says.",
     )
 
 

@@ -1,16 +1,19 @@
-"""How alike two faces must be to be one person: chooses `identity_threshold` for models.toml on data.
+"""How alike two faces must be to be one person: fits the cohort of `pipeline.cohort` and chooses `identity_threshold`, on data.
 
-Different people: pictures of the data sets, each of another person (the few that show one celebrity twice make the choice err
-on the safe side). Of each picture some disturbed views are one made-up track, as `pipeline.gallery` remembers it; tracks of
-different pictures must stay apart. The threshold is the cosine that all but a given share of such pairs stay below.
+The cohort is fitted on pictures that the lists do not hold back (`training.identity_cohort`), the threshold chosen on those that
+they do. Different people: pictures of the data sets, each of another person (the few that show one celebrity twice make the
+choice err on the safe side). Of each picture some disturbed views are one made-up track, as `pipeline.gallery` remembers it;
+tracks of different pictures must stay apart. The threshold is the similarity that all but a given share of such pairs stay below.
 
-Children look alike to a face network: the table by age says how much more their faces must agree (`pipeline.identity`
-AGE_MARGINS holds these numbers; look at them again for a network with another trunk).
+Not all faces are equally alike to a network. The table by age says how much more theirs must agree (`pipeline.identity`
+AGE_MARGINS holds what is worth it; look at it again for another network), the table by group (`training.identity_groups`) how far
+the share is from being the same for all, with the cohort and with the plain cosine.
 
-The same person: another track of the same picture, which is easy, and, with --clips, the first and the last part of each
-track of a film, which is what happens: how many of these would be recognised is printed.
+The same person: another track of the same picture, which is easy, and, with --clips, the first and the last part of each track
+of a film, which is what happens: how many of these would be recognised is printed.
 
-    python -m training.identity_threshold --model assets/models/age-facenet-int8.onnx --crops runs/crops --clips film.mp4 --write
+    python -m training.identity_threshold --model assets/models/age-facenet-int8.onnx --crops runs/crops runs/crops-aaf \
+      runs/crops-fairface --val-list utkface_val.txt runs/lists/aaf_val.txt runs/lists/fairface_val.txt --clips film.mp4 --write
 """
 
 from __future__ import annotations
@@ -31,15 +34,18 @@ from engines.age import FaceNetAgeEngine
 from engines.choose import open_detector
 from engines.models import read_models_file
 from pipeline.analyzer import Analyzer
-from pipeline.errors import AppError, SettingsError
+from pipeline.cohort import Cohort
+from pipeline.errors import AppError
 from pipeline.gallery import Gallery
 from pipeline.identity import is_good_enough
 from pipeline.settings import IdentitySettings, Settings
 from pipeline.sources import open_source
 from pipeline.types import Float32Array, Float64Array
-from training.augment import augmented
-from training.mix import Mix, load_mix
-from training.models_file import write_entries
+from training.files import write_together
+from training.identity_cohort import FILE, NAME, draw, embeddings, fit_cohort, packed
+from training.identity_groups import group_table
+from training.mix import load_mix, split_rows
+from training.models_file import MODELS_FILE, with_entries
 from training.runtimes import open_engine
 
 VIEWS = 4
@@ -49,7 +55,11 @@ AGES = (0, 3, 8, 13, 18, 30, 45, 60, 75, 101)
 
 ADULT = 18
 
-BATCH = 32
+RECOGNISED = 0.95
+"""Share of the films' tracks whose two parts must be recognised, for the table by group."""
+
+Looks = Sequence[tuple[Float32Array, float]]
+"""Embedding, (d,), and quality of pictures of one face."""
 
 EARLY, LATE = 0.4, 0.6
 """Parts of a film's track: what comes before the first and after the second are two appearances of one person."""
@@ -72,33 +82,34 @@ class Choice:
     by_age: tuple[tuple[int, float, int], ...]
 
 
-def made_up_tracks(engine: FaceNetAgeEngine, mix: Mix, rows: Sequence[int], seed: int) -> Float32Array:
-    """Templates of one made-up track per picture, (n, 512) float32 of length 1.
+def similarity_matrix(first: Float32Array, second: Float32Array, cohort: Cohort | None) -> Float64Array:
+    """How alike each track is to each of others, (n, m): what `pipeline.gallery` says of tracks whose pictures are equally good.
 
-    Raises:
-        SettingsError: the model gives no embeddings.
+    Args:
+        first, second: (n, views, d) and (m, views, d) embeddings of tracks.
     """
-    rng = np.random.default_rng(seed)
-    views = [augmented(mix.pixels(row), rng) for row in rows for _ in range(VIEWS)]
-    found: list[Float32Array] = []
-    for first in range(0, len(views), BATCH):
-        for estimate in engine.estimate_crops(np.stack(views[first : first + BATCH])):
-            if estimate.embedding is None:
-                raise SettingsError("This model gives no face embeddings.", "Train one with --identity.")
-            found.append(estimate.embedding)
-    templates = np.stack(found).reshape(len(rows), VIEWS, -1).mean(axis=1)
-    return np.asarray(templates / np.linalg.norm(templates, axis=1, keepdims=True), np.float32)
+    one, other = _templates(first, cohort), _templates(second, cohort)
+    cosines = np.asarray(one @ other.T, np.float64)
+    if cohort is None:
+        return cosines
+    return np.asarray(cosines - (cohort.crowding(one)[:, None] + cohort.crowding(other)) / 2, np.float64)
 
 
-def choose(first: Float32Array, second: Float32Array, ages: Float32Array, false_share: float) -> Choice:
+def _templates(tracks: Float32Array, cohort: Cohort | None) -> Float32Array:
+    mean = (tracks if cohort is None else cohort.place(tracks)).mean(axis=1)
+    return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
+
+
+def choose(different: Float64Array, same: Float64Array, ages: Float32Array, false_share: float) -> Choice:
     """The threshold that all but `false_share` of different adults stay below.
 
     Args:
-        first, second: (n, 512) templates of two tracks of the same n pictures.
+        different: (n, n) how alike the tracks of n pictures are; the diagonal counts for nothing.
+        same: (n,) how alike another track of each picture is.
         ages: (n,) years.
     """
-    one, other = np.triu_indices(len(first), k=1)
-    alike = np.asarray(first @ first.T, np.float64)[one, other]
+    one, other = np.triu_indices(len(different), k=1)
+    alike = different[one, other]
     younger = np.minimum(ages[one], ages[other])
     threshold = _quantile(alike[younger >= ADULT], false_share)
     by_age = []
@@ -106,11 +117,11 @@ def choose(first: Float32Array, second: Float32Array, ages: Float32Array, false_
         some = alike[(younger >= low) & (younger < high)]
         if len(some) * false_share >= 5:
             by_age.append((low, _quantile(some, false_share), len(some)))
-    same = (first * second).sum(axis=1)[ages >= ADULT]
-    return Choice(threshold, int((younger >= ADULT).sum()), float((same >= threshold).mean()), tuple(by_age))
+    found = float((same[ages >= ADULT] >= threshold).mean())
+    return Choice(threshold, int((younger >= ADULT).sum()), found, tuple(by_age))
 
 
-def appearances(engine: FaceNetAgeEngine, film: str) -> list[tuple[Gallery, Gallery]]:
+def appearances(engine: FaceNetAgeEngine, film: str) -> list[tuple[Looks, Looks]]:
     """The first and the last part of each track of a film that has enough good pictures in both.
 
     Raises:
@@ -125,19 +136,50 @@ def appearances(engine: FaceNetAgeEngine, film: str) -> list[tuple[Gallery, Gall
                 embedding = None if face.raw is None else face.raw.embedding
                 if embedding is not None and is_good_enough(face.quality, face.detection.box.width):
                     looks.setdefault(face.track, []).append((embedding, face.quality))
-    found = []
+    found: list[tuple[Looks, Looks]] = []
     for seen in looks.values():
         parts = seen[: int(EARLY * len(seen))], seen[int(LATE * len(seen)) :]
         if min(map(len, parts)) >= 2:
-            found.append((_gallery(parts[0]), _gallery(parts[1])))
+            found.append(parts)
     return found
 
 
-def _gallery(looks: Sequence[tuple[Float32Array, float]]) -> Gallery:
-    gallery = Gallery()
-    for embedding, quality in looks:
-        gallery.add(embedding, quality)
-    return gallery
+def _alike(one: Looks, other: Looks, cohort: Cohort | None) -> float:
+    galleries = Gallery(cohort), Gallery(cohort)
+    for gallery, looks in zip(galleries, (one, other), strict=True):
+        for embedding, quality in looks:
+            gallery.add(embedding, quality)
+    return galleries[0].similarity(galleries[1])
+
+
+def films_similarities(engine: FaceNetAgeEngine, films: Sequence[str], cohort: Cohort) -> dict[str, list[float]]:
+    """How alike the two parts of each track are, by the plain cosine and with the cohort; printed film by film.
+
+    Raises:
+        SourceError: a film cannot be read.
+    """
+    same: dict[str, list[float]] = {"cosine": [], "cohort": []}
+    for film in films:
+        parts = appearances(engine, film)
+        for name, against in (("cosine", None), ("cohort", cohort)):
+            likeness = sorted(_alike(one, other, against) for one, other in parts)
+            alike = ", ".join(f"{value:.2f}" for value in likeness)
+            print(f"{Path(film).name}: first and last part of each track, {name}: {alike or 'no track is long enough'}")
+            same[name] += likeness
+    return same
+
+
+def write(folder: Path, cohort: Cohort, threshold: float) -> None:
+    """The cohort's file, and both facts in the entries of all age models in the folder.
+
+    Raises:
+        OutputError: they cannot be written; what was there before stays.
+    """
+    data, entry = packed(cohort)
+    found = {"identity_threshold": round(threshold, 3), "identity_cohort": NAME}
+    ages = {name: age for name, age in read_models_file(folder).models.items() if age.kind == "age"}
+    entries = {NAME: entry} | {name: age.model_copy(update=found) for name, age in ages.items()}
+    write_together({folder / FILE: data, folder / MODELS_FILE: with_entries(folder, entries).encode()})
 
 
 def _quantile(values: Float64Array, share: float) -> float:
@@ -150,33 +192,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--model", type=Path, required=True, help="ONNX file of an age model with embeddings")
     parser.add_argument("--crops", type=Path, nargs="+", required=True, help="folders made by training.crops")
+    parser.add_argument("--val-list", type=Path, nargs="+", required=True, help="pictures to choose the threshold on")
     parser.add_argument("--clips", nargs="*", default=[], help="films whose tracks are to be recognised")
-    parser.add_argument("--pictures", type=int, default=1000, help="of the sets, at random (1000)")
-    parser.add_argument("--false-share", type=float, default=0.0035, help="of pairs of different people (0.0035)")
+    parser.add_argument("--cohort-pictures", type=int, default=7500, help="equally many of each set, to fit the cohort (7500)")
+    parser.add_argument("--pictures", type=int, default=1000, help="of the lists, at random (1000)")
+    parser.add_argument("--false-share", type=float, default=0.002, help="of pairs of different people (0.002)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--write", action="store_true", help="write it into the models.toml beside the model, for all age models")
+    parser.add_argument("--write", action="store_true", help="write both beside the model, for all age models")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     try:
         with closing(open_engine(options.model, options.threads)) as engine:
             mix = load_mix(options.crops)
-            rows = np.random.default_rng(0).choice(len(mix), min(options.pictures, len(mix)), replace=False)
-            first, second = (made_up_tracks(engine, mix, rows.tolist(), seed) for seed in (1, 2))
-            choice = choose(first, second, mix.age[rows], options.false_share)
+            train_rows, val_rows = split_rows(mix, options.val_list)
+            fitted = draw(mix, train_rows, options.cohort_pictures)
+            cohort = fit_cohort(embeddings(engine, mix, fitted, 1, 0)[:, 0], mix.part[fitted])
+            print(f"cohort of {len(cohort.faces)} made-up people from {len(fitted)} pictures")
+            rows = np.random.default_rng(0).choice(val_rows, min(options.pictures, len(val_rows)), replace=False)
+            first, second = (embeddings(engine, mix, rows, VIEWS, seed) for seed in (1, 2))
+            different = similarity_matrix(first, first, cohort)
+            choice = choose(different, similarity_matrix(first, second, cohort).diagonal(), mix.age[rows], options.false_share)
             share = f"{options.false_share:.2%} of {choice.pairs:,} pairs of different adults"
             print(f"threshold {choice.threshold:.3f}: above are {share}")
             print(f"made-up tracks of one picture that are recognised: {choice.found:.1%}")
             for low, quantile, count in choice.by_age:
                 print(f"  younger one from {low:>2}: {quantile:.3f} ({quantile - choice.threshold:+.3f}; {count:,} pairs)")
-            for film in options.clips:
-                cosines = [one.similarity(other) for one, other in appearances(engine, film)]
-                alike = ", ".join(f"{cosine:.2f}" for cosine in sorted(cosines))
-                print(f"{Path(film).name}: first and last part of each track: {alike or 'no track is long enough'}")
-        if options.write:
-            folder = options.model.parent
-            found = {"identity_threshold": round(choice.threshold, 3)}
-            ages = {name: entry for name, entry in read_models_file(folder).models.items() if entry.kind == "age"}
-            write_entries(folder, {name: entry.model_copy(update=found) for name, entry in ages.items()})
+            if options.write:
+                write(options.model.parent, cohort, choice.threshold)
+            same = films_similarities(engine, options.clips, cohort)
+            if same["cosine"]:
+                print(f"where {RECOGNISED:.0%} of {len(same['cosine'])} tracks in films are recognised:")
+                thresholds = {name: _quantile(np.array(likeness), RECOGNISED) for name, likeness in same.items()}
+                print(group_table(mix, rows, {"cosine": similarity_matrix(first, first, None), "cohort": different}, thresholds))
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from engines.models import MODELS_FOLDER, load_model, read_models_file
+from engines.models import MODELS_FOLDER, load_age_model, load_cohort, load_model, read_models_file
 from engines.onnx_runtime import OnnxRuntime
 from pipeline.errors import EngineError, ModelFileError, SettingsError
 
@@ -36,6 +38,10 @@ def test_every_committed_model_is_there_and_right() -> None:
             assert entry.bins == 101
             assert entry.training_data
             assert entry.accuracy["utkface_val_mae"] > 0
+            cohort = load_age_model(name, gpu=False).cohort
+            assert cohort is not None
+            assert cohort.centre.shape == (entry.identity,)
+            assert np.linalg.norm(cohort.faces, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_unknown_name(folder: Path) -> None:
@@ -82,3 +88,31 @@ def test_cuda_is_obeyed_or_fails() -> None:
         pytest.skip("this ONNX Runtime offers CUDA")
     with pytest.raises(EngineError, match="'cuda' is not available"):
         OnnxRuntime(load_model(NAME).data, NAME, "cuda")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (np.ones((3, 8), np.float16), "a centre and more than"),
+        (np.full((40, 8), np.nan, np.float16), "a centre and more than"),
+        (np.array([{"a": 1}], object), "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_cohort_is_refused(tmp_path: Path, rows: np.ndarray[tuple[int, ...], np.dtype[Any]], said: str) -> None:
+    path = tmp_path / "cohort.npy"
+    np.save(path, rows, allow_pickle=True)
+    entry = f"""
+schema_version = 1
+default_cpu = ""
+default_gpu = ""
+[models.crowd]
+kind = "cohort"
+file = "cohort.npy"
+sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"
+precision = "fp16"
+licence = "MIT"
+origin = "a test"
+"""
+    (tmp_path / "models.toml").write_text(entry)
+    with pytest.raises(ModelFileError, match=said):
+        load_cohort("crowd", tmp_path)
