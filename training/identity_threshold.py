@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", nargs="*", default=[], help="films whose tracks are to be recognised")
     parser.add_argument("--cohort-pictures", type=int, default=7500, help="equally many of each set, to fit the cohort (7500)")
     parser.add_argument("--pictures", type=int, default=1000, help="of the lists, at random (1000)")
-    parser.add_argument("--false-share", type=float, default=0.002, help="of pairs of different people (0.002)")
+    parser.add_argument("--false-share", type=float, default=0.0015, help="of pairs of different people (0.0015)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="write both beside the model, for all age models")
     options = parser.parse_args(arguments)
