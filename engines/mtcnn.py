@@ -31,8 +31,11 @@ RNET_BATCH, ONET_BATCH = 64, 16
 """A few megabytes per layer: the intermediate results stay in the processor's cache, and memory stays bounded in crowds."""
 NEAR_KNOWN_IOU = 0.3
 """A proposal that overlaps a followed face by more is taken for that face. Faces side by side overlap by less."""
-BESIDE = 0.3
-"""Picture around the places where settling begins, in sizes of the face: R-Net moves its boxes by less."""
+SETTLING = 2
+"""Passes of settling: what a box is off shrinks to a tenth or less in each."""
+BESIDE = 0.8
+"""Picture around a face in which it is settled, in sizes of the face: no network looks farther. Sums over the whole picture would
+cost more than the networks."""
 
 MOST_PIXELS = 36_000_000
 """Above 8K films. Larger pictures, as some phones make them, are searched in this size: memory goes with the number of pixels."""
@@ -105,27 +108,29 @@ class MtcnnDetector:
         return [self._settled(image, face) for face in faces]
 
     def _settled(self, image: UInt8Array, face: Detection) -> Float32Array:
-        squares, shares = starts_around(face.box)
-        # One face needs no sums over the whole picture.
-        x, y = (max(0, int(edge)) for edge in squares.min(axis=0)[:2] - BESIDE * (squares[0, 2] - squares[0, 0]))
-        right, bottom = (max(1, int(edge)) for edge in squares.max(axis=0)[2:] + BESIDE * (squares[0, 2] - squares[0, 0]))
-        part = image[y:bottom, x:right]
+        x, y, part = _around(image, face.box)
         if part.size == 0:
             return face.landmarks
         means, corner = AreaMeans(part), np.array([x, y, x, y], np.float32)
-        boxes, pictures = means.cut(squares - corner, RNET_PX)
-        if len(boxes) < STARTS:  # a face at the border
-            return face.landmarks
-        boxes = squared(shifted(boxes, _in_batches(self._rnet, pictures, RNET_BATCH)["offsets"]))
-        boxes, pictures = means.cut(boxes, ONET_PX)
-        if len(boxes) < STARTS:
-            return face.landmarks
-        found = _in_batches(self._onet, pictures, ONET_BATCH)
-        shares = shares * found["probability"]
-        if shares.sum() < O_SCORE:
-            return face.landmarks
-        points = np.tensordot(shares / shares.sum(), _points(found["points"], boxes), axes=1)
-        return np.asarray(points + corner[:2], np.float32)
+        box, landmarks = face.box, face.landmarks
+        for _ in range(SETTLING):
+            squares, shares = starts_around(box)
+            boxes, pictures = means.cut(squares - corner, RNET_PX)
+            if len(boxes) < STARTS:  # at the border of the picture
+                return face.landmarks
+            boxes = squared(shifted(boxes, _in_batches(self._rnet, pictures, RNET_BATCH)["offsets"]))
+            boxes, pictures = means.cut(boxes, ONET_PX)
+            if len(boxes) < STARTS:
+                return face.landmarks
+            found = _in_batches(self._onet, pictures, ONET_BATCH)
+            shares = shares * found["probability"]
+            if shares.sum() < O_SCORE:
+                return face.landmarks
+            shares /= shares.sum()
+            points = (shares @ _points(found["points"], boxes).reshape(STARTS, -1)).reshape(5, 2) + corner[:2]
+            landmarks = np.asarray(points, np.float32)
+            box = Box(*(float(edge) for edge in shares @ shifted(boxes, found["offsets"]) + corner))
+        return landmarks
 
     def _propose(self, means: AreaMeans) -> Float32Array:
         """P-Net over the pyramid: (n, 4) squares that may hold a face."""
@@ -192,6 +197,13 @@ def _enlarged(face: Detection, scale: float) -> Detection:
 
 def _as_array(boxes: Sequence[Box]) -> Float32Array:
     return np.array([[box.x1, box.y1, box.x2, box.y2] for box in boxes], np.float32)
+
+
+def _around(image: UInt8Array, box: Box) -> tuple[int, int, UInt8Array]:
+    """Left, top and pixels of the part of the picture around a box."""
+    beside = BESIDE * max(box.width, box.height)
+    x, y = max(0, int(box.x1 - beside)), max(0, int(box.y1 - beside))
+    return x, y, image[y : max(0, int(box.y2 + beside)), x : max(0, int(box.x2 + beside))]
 
 
 def _points(found: Float32Array, boxes: Float32Array) -> Float32Array:

@@ -28,7 +28,7 @@ from pipeline.types import AgeEstimate, Detection, Face, Frame, FrameResult, Sta
 SEEK_S = 2.0
 """A longer step from one frame to the next is a seek or a stream's interruption: who is there now may be somebody else."""
 
-DOUBTFUL = 0.5
+DOUBTFUL = 1.0
 """Evidence of another age from which on it is worth to look more often."""
 
 IDENTITY_THRESHOLD = 0.6
