@@ -22,7 +22,7 @@ from pipeline.quality import Quality, assess
 from pipeline.scheduling import NOMINAL_FACE_MS, Candidate, Scheduler
 from pipeline.settings import Settings
 from pipeline.smoothing import LEAST_QUALITY, BayesianAgeFilter, Look, final_belief
-from pipeline.tracking import IouTracker
+from pipeline.tracking import CROWD, IouTracker
 from pipeline.types import AgeEstimate, Detection, Face, Frame, FrameResult, StageTimes, Track
 
 SEEK_S = 2.0
@@ -105,7 +105,7 @@ class Analyzer:
         track_ms += watch.lap_ms()
         chosen = self._choose(frame, views)
         fuse_ms = watch.lap_ms()
-        estimates = self._estimate(frame, [views[i] for i in chosen])
+        estimates = self._estimate(frame, [views[i] for i in chosen], crowd=len(views) > CROWD)
         estimate_ms = watch.lap_ms()
         raw = dict(zip(chosen, estimates, strict=True))
         for i, estimate in raw.items():
@@ -189,12 +189,15 @@ class Analyzer:
             views[i].person.looks.decided(frame.time_s)
         return [looked[k] for k in sorted(chosen)]
 
-    def _estimate(self, frame: Frame, views: Sequence[_View]) -> list[AgeEstimate]:
+    def _estimate(self, frame: Frame, views: Sequence[_View], crowd: bool) -> list[AgeEstimate]:
         if not views:
             return []
         faces = [view.detection for view in views]
         # Stills have no past that landmarks could depend on.
-        landmarks = [face.landmarks for face in faces] if frame.independent else self._scanner.settle(frame.image, faces)
+        if frame.independent:
+            landmarks = [face.landmarks for face in faces]
+        else:
+            landmarks = self._scanner.settle(frame.image, faces, roughly=crowd)
         return self._engine.estimate(frame.image, landmarks)
 
     def _observe(self, frame: Frame, view: _View, estimate: AgeEstimate) -> None:

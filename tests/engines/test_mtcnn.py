@@ -145,11 +145,12 @@ def test_settled_landmarks_hardly_depend_on_where_the_face_was_found(detector: M
     for face in detector.scan(image):
         beside = rng.normal(0, 0.02, (10, 3)).tolist()
         found = [moved(face, x, y, float(np.exp(larger))) for x, y, larger in beside]
-        settled = np.array(detector.settle(image, found))
+        settled, roughly = np.array(detector.settle(image, found)), np.array(detector.settle(image, found, roughly=True))
         assert settled.shape == (10, 5, 2)
         assert np.abs(settled.mean(axis=0) - face.landmarks).max() < 0.04 * face.box.width
         before = np.std([each.landmarks for each in found], axis=0).mean()
         assert settled.std(axis=0).mean() < 0.2 * before
+        assert settled.std(axis=0).mean() < roughly.std(axis=0).mean() < before
 
 
 def test_settling_moves_with_the_picture(detector: MtcnnDetector) -> None:

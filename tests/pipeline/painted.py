@@ -67,6 +67,7 @@ class PaintedDetector:
     known: list[int] = field(default_factory=list)
     refined: list[int] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
+    rough: list[bool] = field(default_factory=list)
 
     def scan(self, image: UInt8Array, known: Sequence[Box] = (), carried: Sequence[Box] = ()) -> list[Detection]:
         self.scans += 1
@@ -77,8 +78,9 @@ class PaintedDetector:
         self.refined.append(len(boxes))
         return [face for face in _faces(image) if any(_near(face.box, box) for box in boxes)]
 
-    def settle(self, image: UInt8Array, faces: Sequence[Detection]) -> list[Float32Array]:
+    def settle(self, image: UInt8Array, faces: Sequence[Detection], roughly: bool = False) -> list[Float32Array]:
         self.settled.append(len(faces))
+        self.rough.append(roughly)
         return [max(_faces(image), key=lambda found: found.box.iou(face.box)).landmarks for face in faces]
 
 

@@ -14,6 +14,7 @@ import pytest
 from pipeline.analyzer import SEEK_S, Analyzer
 from pipeline.protocols import FrameAnalyzer
 from pipeline.settings import AgeSettings, DetectorSettings, Settings
+from pipeline.tracking import CROWD
 from pipeline.types import AgeBelief, Face, FrameResult
 from tests.pipeline.painted import Painted, PaintedDetector, PaintedEngine, frame, paint, room
 
@@ -207,6 +208,13 @@ def test_faces_are_cut_out_by_settled_landmarks_in_films_and_not_in_stills() -> 
     assert bench.detector.settled == bench.engine.batches
     bench.analyzer.process(frame(paint(ROOM, two(0)), 0.0, source="still", independent=True))
     assert len(bench.detector.settled) == len(bench.engine.batches) - 1
+
+
+@pytest.mark.parametrize("people", [CROWD, CROWD + 1])
+def test_only_in_crowds_landmarks_are_settled_roughly(people: int) -> None:
+    bench = Bench()
+    bench.play(lambda _: [Painted(60 + 80 * (i % 7), 100 + 120 * (i // 7), age=20 + i, size=48) for i in range(people)], 1)
+    assert set(bench.detector.rough) == {people > CROWD}
 
 
 def test_ids_of_analyzers_for_one_log_are_unique() -> None:
