@@ -22,7 +22,7 @@ from pipeline.settings import AgeSettings
 from pipeline.smoothing import LEAST_QUALITY
 
 NOMINAL_FACE_MS = 9.0
-"""One face of a batch with the INT8 model on two CPU cores."""
+"""One face of a batch with the INT8 model on two CPU cores, without the detector's settling of its landmarks."""
 
 WORTHWHILE = 0.065
 """An estimate must add this share to the evidence: five a second for a new face (the grid's most), one a second at an evidence of
